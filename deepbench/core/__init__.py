@@ -1,0 +1,1 @@
+"""The words everyone uses: tables, parameters, plugins, shards."""

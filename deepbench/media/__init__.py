@@ -1,0 +1,1 @@
+"""Pixels: video frames, face detection, crop protocols."""

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -177,27 +176,16 @@ def write(table: Table, frame: pd.DataFrame, path: Path) -> None:
     pq.write_table(arrow.replace_schema_metadata(None), path, compression="zstd")
 
 
-def read(table: Table, path: Path) -> pd.DataFrame:
-    """Read and check one parquet file, or every parquet file of a folder in the order of names."""
-    paths = sorted(path.glob(f"{table.name}*.parquet")) if path.is_dir() else [path]
-    if not paths or not path.exists():
-        msg = f"table {table.name}: nothing at {path}; run the stage that makes it: dvc repro"
-        raise FileNotFoundError(msg)
-    frame: pd.DataFrame = pa.concat_tables(
-        [pq.read_table(p, schema=schema(table)) for p in paths]
-    ).to_pandas()
+def read(table: Table, *paths: Path) -> pd.DataFrame:
+    """Read and check parquet files, or folders of shards in the order of their names, as one."""
+    files: list[Path] = []
+    for path in paths:
+        found = sorted(path.glob(f"{table.name}*.parquet")) if path.is_dir() else [path]
+        if not found or not path.exists():
+            msg = f"table {table.name}: nothing at {path}; run the stage that makes it: dvc repro"
+            raise FileNotFoundError(msg)
+        files += found
+    parts = [pq.read_table(file, schema=schema(table)) for file in files]
+    frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
     check(table, frame)
     return frame
-
-
-def sigmoid(logit: np.ndarray) -> np.ndarray:
-    """Probability of log-odds, in float64, exact at both ends."""
-    x = np.asarray(logit, dtype=np.float64)
-    return np.where(x >= 0, 1.0, np.exp(np.minimum(x, 0))) / (1.0 + np.exp(-np.abs(x)))
-
-
-def log_odds(prob: np.ndarray) -> np.ndarray:
-    """Log-odds of probabilities in float64; infinite at 0 and 1, NaN stays NaN."""
-    p = np.asarray(prob, dtype=np.float64)
-    with np.errstate(divide="ignore"):
-        return np.log(p) - np.log1p(-p)

@@ -15,7 +15,7 @@ Weights = Float[np.ndarray, "detector"]
 
 
 def weighted_mean(logits: Logits, weights: Weights) -> Float[np.ndarray, "video"]:
-    """Log-odds of the weighted mean fake probability; NaN where no weighted detector has a score."""
+    """Log-odds of the weighted mean fake probability; NaN where no detector with weight has one."""
     present = ~np.isnan(logits) & (weights > 0)
     # NaN would poison the sum even with weight 0
     known = np.where(present, logits, 0.0)

@@ -33,7 +33,7 @@ def curve(labels: Labels, logits: Logits, weights: Weights) -> Curve:
     """Cumulative counts of fakes and reals; tied scores share one threshold."""
     order = np.argsort(-logits, kind="stable")
     ranked = logits[order]
-    last_of_tie = np.append(ranked[1:] != ranked[:-1], True)
+    last_of_tie = np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)]
     start = np.zeros((len(weights), 1))
 
     def counts(of_class: Labels) -> Float[np.ndarray, "replicate threshold"]:
@@ -53,8 +53,9 @@ def _rates(labels: Labels, logits: Logits, weights: Weights) -> Curve:
 def auc(labels: Labels, logits: Logits, weights: Weights) -> Values:
     """Area under the ROC curve; ties count half."""
     tpr, fpr = _rates(labels, logits, weights)
-    area: Values = np.sum(np.diff(fpr, axis=1) * (tpr[:, 1:] + tpr[:, :-1]) / 2, axis=1)
-    return area
+    area = np.sum(np.diff(fpr, axis=1) * (tpr[:, 1:] + tpr[:, :-1]) / 2, axis=1)
+    # the sum over an empty curve is 0
+    return np.where(np.isnan(tpr[:, -1] + fpr[:, -1]), np.nan, area)
 
 
 def average_precision(labels: Labels, logits: Logits, weights: Weights) -> Values:
@@ -120,31 +121,29 @@ def confusion(labels: Labels, logits: Logits, weights: Weights) -> Confusion:
     """Counts of decisions; an item exactly at the threshold is called real."""
     called = logits > 0
     return Confusion(
-        *(
-            weights @ cell
-            for cell in (
-                (called & labels).astype(float),
-                (called & ~labels).astype(float),
-                (~called & ~labels).astype(float),
-                (~called & labels).astype(float),
-            )
-        )
+        true_fake=weights @ (called & labels).astype(float),
+        false_fake=weights @ (called & ~labels).astype(float),
+        true_real=weights @ (~called & ~labels).astype(float),
+        false_real=weights @ (~called & labels).astype(float),
     )
 
 
 def _ratio(part: Values, whole: Values) -> Values:
-    return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
+    ratio: Values = np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
+    return ratio
 
 
 def accuracy(labels: Labels, logits: Logits, weights: Weights) -> Values:
     """Share of right decisions; depends on the share of fakes in the data."""
     c = confusion(labels, logits, weights)
-    return _ratio(c.true_fake + c.true_real, weights.sum(axis=1))
+    total: Values = weights.sum(axis=1)
+    return _ratio(c.true_fake + c.true_real, total)
 
 
 def balanced_accuracy(labels: Labels, logits: Logits, weights: Weights) -> Values:
     """Mean of the shares of fakes and of reals decided rightly."""
-    return (recall(labels, logits, weights) + specificity(labels, logits, weights)) / 2
+    both: Values = recall(labels, logits, weights) + specificity(labels, logits, weights)
+    return both / 2
 
 
 def precision(labels: Labels, logits: Logits, weights: Weights) -> Values:

@@ -1,0 +1,43 @@
+# `make repro` takes a clean clone to reports/index.html; `make test` runs every test.
+PYTHON ?= python3
+VENV ?= .venv
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+READY := $(VENV)/ready
+
+.PHONY: setup sample repro test test-fast lab mlflow lock clean
+.DEFAULT_GOAL := repro
+
+setup: $(READY)
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, {v.major}.{v.minor} found; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	touch $@
+
+# fills data/ and weights/ only where they are empty
+sample: $(READY)
+	deepbench sample
+
+repro: sample
+	dvc repro
+	deepbench report
+
+test: $(READY)
+	pytest
+
+test-fast: $(READY)
+	pytest -m "not slow"
+
+lab: $(READY)
+	jupyter lab --ip 127.0.0.1
+
+mlflow: $(READY)
+	mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///mlflow.db
+
+# after a change of dependencies: pins what is installed, without anything of this machine
+lock: $(READY)
+	$(VENV)/bin/python tools/lock.py
+
+clean:
+	rm -rf artifacts runs reports/index.html

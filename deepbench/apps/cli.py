@@ -1,0 +1,67 @@
+"""The command `deepbench`: what surrounds the pipeline. The pipeline itself is `dvc repro`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from deepbench.core import params, plugins
+
+
+def sample(args: argparse.Namespace) -> None:
+    """Put the sample pack into data/ and demo weights into weights/, where those are empty."""
+    from deepbench.sample import demo_weights, pack
+
+    data, weights = args.root / "data", args.root / "weights"
+    if _empty(data):
+        pack.unpack(data)
+        print(f"{data}: the sample pack (rendered people; see SAMPLE.txt there)")
+    else:
+        print(f"{data}: left as it is, not empty")
+    if _empty(weights):
+        for name in params.load(args.root / "params.yaml").detectors:
+            detector = plugins.load("detectors", name)
+            demo_weights.write(
+                detector.layout(), demo_weights.SEED, weights / name / detector.CARD.weights
+            )
+        print(f"{weights}: demo weights (random; their scores mean nothing)")
+    else:
+        print(f"{weights}: left as it is, not empty")
+
+
+def _empty(folder: Path) -> bool:
+    return not folder.exists() or not any(folder.iterdir())
+
+
+def inventory(args: argparse.Namespace) -> None:
+    """List every file of a large data set, for DVC to watch instead of its bytes."""
+    from deepbench.apps import inventory as files
+
+    print(f"{args.out}: {files.write(args.data, args.out)} files")
+
+
+def report(args: argparse.Namespace) -> None:
+    """Stamp the report with this checkout, log the state to MLflow and print the headline."""
+    from deepbench import report as step
+
+    for line in step.finish(args.root):
+        print(line)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="deepbench", description=__doc__)
+    parser.add_argument("--root", type=Path, default=Path(), help="the checkout (default: here)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, function in {"sample": sample, "inventory": inventory, "report": report}.items():
+        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+        command.set_defaults(run=function)
+        if function is inventory:
+            command.add_argument("data", type=Path, help="the data set's root folder")
+            command.add_argument("out", type=Path, help="the list to write, e.g. data/dfdc.tsv")
+    args = parser.parse_args(argv)
+    try:
+        args.run(args)
+    except (ValueError, OSError, KeyError) as error:
+        print(f"deepbench: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,1 @@
+"""The sample pack and the demo weights that are shipped with the package."""

@@ -1,0 +1,92 @@
+"""Step `scores`: run one detector over the face crops of one data set."""
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import UInt8
+from tqdm import tqdm
+
+from deepbench.core import params, plugins, shards, tables
+from deepbench.detectors.network import Network
+
+
+def choose_device(wanted: str) -> str:
+    """Resolve `auto` to the first of cuda, mps and cpu that this machine has."""
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def preprocessing(detector: str, profile: str) -> plugins.Preprocessing:
+    """The card's own preprocessing for `published`, else the named profile."""
+    card: plugins.DetectorCard = plugins.load("detectors", detector).CARD
+    if profile == "published":
+        return card.preprocessing
+    if profile not in plugins.PROFILES:
+        raise ValueError(plugins.unknown("profile", profile, ["published", *plugins.PROFILES]))
+    return plugins.PROFILES[profile]
+
+
+def find_weights(folder: Path, detector: str) -> Path:
+    """The one checkpoint of a detector: the published file if it is there, else the only other.
+
+    Raises:
+        FileNotFoundError: no checkpoint in the folder.
+        ValueError: several, none of which has the published name.
+    """
+    card: plugins.DetectorCard = plugins.load("detectors", detector).CARD
+    published = folder / card.weights
+    if published.exists():
+        return published
+    suffixes = {".pth", ".pt", ".safetensors"}
+    found = sorted(p for p in folder.glob("*") if p.suffix in suffixes)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        named = ", ".join(p.name for p in found)
+        msg = f"{folder} holds {named}; keep one, or name the one to use {card.weights}"
+        raise ValueError(msg)
+    msg = (
+        f"no checkpoint in {folder}: put {card.weights} there (from {card.published}), "
+        "or run `deepbench sample` for demo weights"
+    )
+    raise FileNotFoundError(msg)
+
+
+def describe(detector: str, weights: Path, settings: params.Scores) -> dict[str, str]:
+    """What ran: the facts that the report and MLflow tell of a detector's scores."""
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    used = preprocessing(detector, settings.profile)
+    return {
+        "detector": detector,
+        "weights_file": weights.name,
+        "weights_sha256": digest,
+        "precision": settings.precision,
+        "profile": settings.profile,
+        "input": f"{used.size} px, mean {used.mean}, std {used.std}",
+    }
+
+
+def score(faces: Path, detector: str, network: Network, batch_size: int) -> pd.DataFrame:
+    """Fake log-odds of every crop, one row each, in the order of the faces table."""
+    columns = ["video_id", "frame", "face", "png"]
+    parts = []
+    with tqdm(total=shards.count(tables.FACES, faces), desc=detector, unit="crop") as bar:
+        for batch in shards.batches(tables.FACES, faces, columns, batch_size):
+            crops = np.stack([decode(png) for png in batch["png"]])
+            keys = batch[["video_id", "frame", "face"]]
+            parts.append(keys.assign(detector=detector, fake_logit=network(crops)))
+            bar.update(len(batch))
+    return pd.concat([tables.from_rows(tables.SCORES, []), *parts], ignore_index=True)
+
+
+def decode(png: bytes) -> UInt8[np.ndarray, "height width 3"]:
+    """RGB pixels of a stored crop."""
+    return cv2.cvtColor(cv2.imdecode(np.frombuffer(png, np.uint8), 1), cv2.COLOR_BGR2RGB)

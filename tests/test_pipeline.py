@@ -1,0 +1,120 @@
+"""dvc.yaml, params.yaml and the notebooks agree: neither DVC nor papermill checks this."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from test_architecture import PACKAGE, ROOT, imported
+
+from deepbench.apps.notebook import declared
+from deepbench.core import params, plugins
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def body(stage: str) -> dict:
+    """The part of a stage that says what it does, without its foreach."""
+    return STAGES[stage].get("do", STAGES[stage])
+
+
+def notebook_of(stage: str) -> Path:
+    return ROOT / re.search(r"notebooks/\S+\.ipynb", body(stage)["cmd"])[0]
+
+
+def source(notebook: Path) -> str:
+    cells = nbformat.read(notebook, as_version=4).cells
+    return "\n".join(c.source for c in cells if c.cell_type == "code")
+
+
+def modules(code: str) -> set[str]:
+    """Files of the package that a source imports directly."""
+    found = set()
+    for name in imported(code):
+        path = PACKAGE.parent / Path(*name.split("."))
+        found |= {
+            p for p in (path.with_suffix(".py"), path.parent.with_suffix(".py")) if p.exists()
+        }
+    return {p.relative_to(ROOT).as_posix() for p in found}
+
+
+def closure(code: str) -> set[str]:
+    """Files of the package that a source reaches."""
+    seen, todo = set(), modules(code)
+    while todo:
+        path = todo.pop()
+        seen.add(path)
+        todo |= modules((ROOT / path).read_text("utf-8")) - seen
+    return seen
+
+
+def components(stage: str) -> list[tuple[str, set[str]]]:
+    """What a stage loads by name: each component with the files it reaches."""
+    kinds = {"manifest": "datasets", "scores": "detectors"}
+    if stage not in kinds:
+        return [("", set())]
+    kind = kinds[stage]
+    files = {name: f"deepbench/{kind}/{name}.py" for name in plugins.names(kind)}
+    return [(n, {f} | closure((ROOT / f).read_text("utf-8"))) for n, f in files.items()]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_are_exactly_the_code_that_runs(stage):
+    listed = {d for d in body(stage)["deps"] if d.startswith("deepbench/")}
+    direct = closure(source(notebook_of(stage)))
+    for name, files in components(stage):
+        filled = {re.sub(r"\$\{(key|item\.detector)\}", name, d) for d in listed}
+        assert filled >= direct | files, f"{stage} {name}"
+    needed = direct.union(*(files for _, files in components(stage)))
+    assert {d for d in listed if "$" not in d} <= needed
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_its_notebook(stage):
+    assert notebook_of(stage).relative_to(ROOT).as_posix() in body(stage)["deps"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_passed_parameter_is_declared(stage):
+    notebook = nbformat.read(notebook_of(stage), as_version=4)
+    passed = set(re.findall(r"-p (\w+)", body(stage)["cmd"]))
+    assert passed == declared(notebook)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_name_what_the_notebook_reads(stage):
+    used = set(re.findall(r"\bsettings\.(\w+)", source(notebook_of(stage))))
+    used |= set(re.findall(r"params\.load\(\)\.(\w+)", source(notebook_of(stage))))
+    listed = {p.split(".")[0] for p in body(stage)["params"]}
+    assert used & set(PARAMS) <= listed
+
+
+def test_every_block_of_params_is_watched_by_a_stage():
+    watched = {p.split(".")[0] for stage in STAGES for p in body(stage)["params"]}
+    matrix = {"datasets", "detectors", "roots"}
+    assert set(PARAMS) <= watched | matrix
+    assert set(PARAMS) == set(params.Params.model_fields)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_notebooks_are_thin_and_clean(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [c for c in notebook.cells if c.cell_type == "code"]
+    assert all(not c.outputs and c.execution_count is None for c in code)
+    assert "injected-parameters" not in str(notebook.cells)
+    lines = [line for line in source(path).splitlines() if line.strip()]
+    assert len(lines) <= 60
+    assert not re.search(r"^\s*(def|class) ", source(path), re.MULTILINE)
+    assert notebook.cells[0].cell_type == "markdown"
+
+
+def test_every_stage_has_a_numbered_notebook():
+    used = {notebook_of(stage).name for stage in STAGES}
+    numbered = {p.name for p in NOTEBOOKS if p.name[0].isdigit()}
+    assert used == numbered
+    for stage in STAGES:
+        assert notebook_of(stage).stem.split("_", 1)[1] == stage

@@ -38,7 +38,7 @@ def test_links_are_followed_and_circles_end(tmp_path):
 
 
 def test_faults_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no folder at .*nowhere; give the root"):
+    with pytest.raises(FileNotFoundError, match=r"no folder at .*nowhere; give the root"):
         inventory.write(tmp_path / "nowhere", tmp_path / "list.tsv")
     (tmp_path / "a\tb.mp4").touch()
     with pytest.raises(ValueError, match=r"'a\\tb.mp4' holds a tab or a line break"):

@@ -1,0 +1,31 @@
+"""Empty files in the official layouts: listing looks at names, never into videos."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+Tree = Callable[[Iterable[str]], Path]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """Function that touches the named files in one root and returns that root."""
+
+    def touch(paths: Iterable[str]) -> Path:
+        for path in paths:
+            file = tmp_path / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+        return tmp_path
+
+    return touch
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """Published clips beside the repository; they never enter it."""
+    folder = Path(__file__).parents[2] / "../shared/real"
+    if not folder.is_dir():
+        pytest.skip("the published clips are not on this machine")
+    return folder

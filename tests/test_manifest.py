@@ -159,14 +159,21 @@ def test_a_root_without_the_layout_shows_the_layout(tmp_path, dataset):
         ),
         (
             settings(["test"], ["c40"], ["FaceSwap"]),
-            r"manifest\.methods \['FaceSwap'\] .* leaves no fake; methods here: Deepfakes. Add one",
+            r"manifest\.methods \['FaceSwap'\] .* leaves no fake; methods here: Deepfakes, Face2Face\. A",
         ),
     ],
 )
 def test_an_empty_manifest_says_which_setting_to_change(tmp_path, asked, sentence):
-    touch(tmp_path, [REALS.format("c23", "953"), FAKES.format("Deepfakes", "c40", "953_974")])
+    fakes = [FAKES.format(m, "c40", "953_974") for m in ("Deepfakes", "Face2Face")]
+    touch(tmp_path, [REALS.format("c23", "953"), *fakes])
     with pytest.raises(ValueError, match=sentence):
         manifest.build("faceforensics", tmp_path, asked)
+
+
+def test_a_data_set_of_one_manipulation_ignores_the_choice_of_methods(tmp_path):
+    touch(tmp_path, [REALS.format("c23", "953"), FAKES.format("Deepfakes", "c23", "953_974")])
+    built = manifest.build("faceforensics", tmp_path, settings(methods=["FaceSwap"]))
+    assert set(built.videos["method"]) == {"real", "Deepfakes"}
 
 
 def test_training_videos_alone_are_not_a_test_set(tmp_path):

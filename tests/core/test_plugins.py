@@ -7,7 +7,8 @@ from deepbench.core import plugins
 
 def test_a_component_is_a_file_with_a_card():
     assert plugins.names("detectors") == ["efficientnet_b4", "effort", "f3net", "xception"]
-    assert plugins.names("datasets") == ["celeb_df", "dfdc", "faceforensics", "folder"]
+    datasets = ["celeb_df", "dfdc", "dfdc_preview", "faceforensics", "folder"]
+    assert plugins.names("datasets") == datasets
 
 
 def test_a_wrong_name_suggests_and_lists():

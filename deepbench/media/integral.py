@@ -1,0 +1,59 @@
+"""Area resizing from an integral image: equal to torch's adaptive average pooling to the last bit.
+
+The sum over any box of pixels is four look-ups, so that many sizes of one frame, or many crops
+of it, cost one pass over its pixels and a little for each pixel that comes out.
+"""
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Int64, UInt8
+
+Sums = np.ndarray  # [h + 1, w + 1, 3], int32 or float64: sums of all pixels above and to the left
+
+
+def integrate(rgb: UInt8[np.ndarray, "h w 3"]) -> Sums:
+    """Integral image of a frame."""
+    # int32 holds the sums of 8.4 megapixels; beyond, float64 is as exact
+    depth = cv2.CV_32S if rgb.size // 3 * 255 < 2**31 else cv2.CV_64F
+    return cv2.integral(np.ascontiguousarray(rgb), sdepth=depth)
+
+
+def whole(sums: Sums, height: int, width: int) -> Float32[np.ndarray, "1 {height} {width} 3"]:
+    """The frame resized, in grey levels."""
+    top, bottom = _edges(np.array([sums.shape[0] - 1]), height)
+    left, right = _edges(np.array([sums.shape[1] - 1]), width)
+    rows = sums[bottom[0]] - sums[top[0]]
+    total = (rows[:, right[0]] - rows[:, left[0]])[None]
+    return _mean(total, bottom - top, right - left)
+
+
+def crops(
+    sums: Sums, boxes: Int64[np.ndarray, "n 4"], size: int
+) -> Float32[np.ndarray, "n {size} {size} 3"]:
+    """Every box (x1, y1, x2, y2, end excluded, inside the frame) resized, in grey levels."""
+    x1, y1, x2, y2 = boxes.T
+    top, bottom = (edge + y1[:, None] for edge in _edges(y2 - y1, size))
+    left, right = (edge + x1[:, None] for edge in _edges(x2 - x1, size))
+    flat, width = sums.reshape(-1, 3), sums.shape[1]
+
+    def at(y: Int64[np.ndarray, "n s"], x: Int64[np.ndarray, "n s"]) -> np.ndarray:
+        corners: np.ndarray = flat[y[:, :, None] * width + x[:, None, :]]
+        return corners
+
+    total = at(bottom, right) - at(top, right) - at(bottom, left) + at(top, left)
+    return _mean(total, bottom - top, right - left)
+
+
+def _edges(lengths: Int64[np.ndarray, "n"], parts: int) -> tuple[np.ndarray, np.ndarray]:
+    """First and one-past-last pixel of every part of every length, [n, parts] each."""
+    i, n = np.arange(parts), lengths[:, None]
+    return (i * n) // parts, -(-((i + 1) * n) // parts)
+
+
+def _mean(
+    total: np.ndarray, heights: Int64[np.ndarray, "n h"], widths: Int64[np.ndarray, "n w"]
+) -> Float32[np.ndarray, "n h w 3"]:
+    # two divisions in float32, in the order of torch's kernel
+    by_height = total.astype(np.float32) / heights.astype(np.float32)[:, :, None, None]
+    mean: np.ndarray = by_height / widths.astype(np.float32)[:, None, :, None]
+    return mean

@@ -1,0 +1,253 @@
+import zipfile
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepbench import faces
+from deepbench.core import params, shards, tables
+from deepbench.media import mtcnn, video
+from deepbench.media.detection import Detection
+
+ROOT = Path(__file__).parents[1]
+REAL = ROOT / "../shared/real"
+PACK = ROOT / "deepbench/sample/pack.zip"
+FACES = params.load(ROOT / "params.yaml").faces
+PORTRAIT = cv2.imread(str(ROOT / "tests/data/crops/astronaut_corner.png"))[..., ::-1]
+
+
+def with_settings(**changes):
+    return FACES.model_copy(update=changes)
+
+
+def manifest_of(*rows: tuple[str, str]) -> pd.DataFrame:
+    return tables.from_rows(
+        tables.MANIFEST,
+        [tables.VideoRow(f"t/{p}", "t", "test", False, "real", p, m, p) for p, m in rows],
+    )
+
+
+def encode(path: Path, frames: list[np.ndarray]) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=5, options={"crf": "18"})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for rgb in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    moving = [np.ascontiguousarray(np.roll(PORTRAIT, -3 * i, axis=1)) for i in range(10)]
+    blank = np.full_like(PORTRAIT, 90)
+    encode(folder / "person.mp4", moving)
+    encode(folder / "leaves.mp4", moving[:5] + [blank] * 5)
+    encode(folder / "empty.mp4", [blank] * 3)
+    (folder / "broken.mp4").write_bytes(b"not a video")
+    cv2.imwrite(str(folder / "image.png"), PORTRAIT[..., ::-1])
+    (folder / "frames").mkdir()
+    for i in range(3):
+        cv2.imwrite(str(folder / f"frames/{i}.png"), moving[i][..., ::-1])
+    return folder
+
+
+ALL = manifest_of(
+    ("person.mp4", "video"),
+    ("leaves.mp4", "video"),
+    ("empty.mp4", "video"),
+    ("broken.mp4", "video"),
+    ("missing.mp4", "video"),
+    ("image.png", "image"),
+    ("frames", "frames"),
+)
+
+
+@pytest.fixture(scope="module")
+def extracted(root, tmp_path_factory):
+    out = tmp_path_factory.mktemp("faces")
+    ledger = faces.extract(ALL, root, FACES, out)
+    return out, ledger, tables.read(tables.FACES, out)
+
+
+def test_every_video_has_one_row_in_the_ledger(extracted):
+    out, ledger, _ = extracted
+    assert list(ledger["video_id"]) == list(ALL["video_id"])
+    pd.testing.assert_frame_equal(ledger, tables.read(tables.LEDGER, out / "ledger.parquet"))
+
+
+def test_ledger_says_what_was_lost(extracted):
+    _, ledger, _ = extracted
+    columns = ["frames_total", "frames_expected", "frames_decoded", "frames_with_face", "problem"]
+    assert [tuple(row) for row in ledger[columns].itertuples(index=False)] == [
+        (10, 8, 8, 8, ""),
+        (10, 8, 8, 4, "a face in 4 of 8 frames"),
+        (3, 3, 3, 0, "no face found in 3 frames (confidence >= 0.9)"),
+        (0, 0, 0, 0, "file unreadable: Invalid data found when processing input"),
+        (0, 0, 0, 0, "file not found"),
+        (1, 1, 1, 1, ""),
+        (3, 3, 3, 3, ""),
+    ]
+
+
+def test_rows_hold_lossless_crops_and_where_they_come_from(extracted, root):
+    _, _, table = extracted
+    assert table.groupby("video_id").size().to_dict() == {
+        "t/person.mp4": 8,
+        "t/leaves.mp4": 4,
+        "t/image.png": 1,
+        "t/frames": 3,
+    }
+    assert (table["face"] == 0).all()
+    person = table[table["video_id"] == "t/person.mp4"]
+    assert list(person["frame"]) == [0, 1, 2, 3, 5, 6, 7, 9]
+    np.testing.assert_allclose(person["time_s"], person["frame"] / 5, rtol=1e-6)
+    assert table.loc[table["video_id"] == "t/image.png", "time_s"].isna().all()
+    # the person moves 3 pixels to the left per frame
+    left = np.stack(person["box"].to_list())[:, 0]
+    assert np.polyfit(person["frame"], left, 1)[0] == pytest.approx(-3, abs=0.5)
+
+    image = table[table["video_id"] == "t/image.png"].iloc[0]
+    frame = video.Frame(0, 0.0, np.ascontiguousarray(PORTRAIT))
+    (crop,) = faces.look(frame, mtcnn.load(FACES, "cpu"), "aligned").crops
+    decoded = cv2.imdecode(np.frombuffer(image["png"], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    np.testing.assert_array_equal(decoded, crop.rgb)
+    np.testing.assert_array_equal(np.reshape(image["landmarks"], (5, 2)), crop.face.landmarks)
+    blurred = cv2.GaussianBlur(crop.rgb, (9, 9), 0)
+    assert faces._described(crop.face, blurred)["sharpness"] < image["sharpness"] / 4
+
+
+def test_same_bytes_again(extracted, root, tmp_path):
+    out, _, _ = extracted
+    faces.extract(ALL, root, FACES, tmp_path)
+    names = sorted(p.name for p in out.iterdir())
+    assert names == ["faces-00000.parquet", "ledger.parquet"]
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_old_shards_and_ledger_do_not_survive(extracted, root, tmp_path):
+    for name in ("faces-00007.parquet", "ledger.parquet"):
+        (tmp_path / name).write_bytes(b"of an earlier run")
+    faces.extract(ALL.tail(2), root, FACES, tmp_path)
+    assert shards.count(tables.FACES, tmp_path) == 4
+    assert len(tables.read(tables.LEDGER, tmp_path / "ledger.parquet")) == 2
+
+
+def test_empty_manifest(tmp_path):
+    assert faces.extract(ALL.head(0), tmp_path, FACES, tmp_path).empty
+    assert tables.read(tables.FACES, tmp_path).empty
+
+
+def test_wrong_manifest_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(ValueError, match=r"columns missing \['path'\]"):
+        faces.extract(ALL.drop(columns="path"), tmp_path, FACES, tmp_path)
+
+
+@pytest.mark.parametrize(("crop", "size"), [("aligned", 256), ("padded", 224), ("margin", 224)])
+def test_crop_protocols(root, tmp_path, crop, size):
+    faces.extract(ALL.tail(2).head(1), root, with_settings(crop=crop), tmp_path)
+    (png,) = tables.read(tables.FACES, tmp_path)["png"]
+    assert cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).shape == (size, size, 3)
+
+
+class FakeFinder(mtcnn.Mtcnn):
+    """Two faces in every frame: a person, and a smaller, more confident painting."""
+
+    def __init__(self):
+        pass  # no networks
+
+    person = Detection(
+        np.float32([100, 40, 200, 140]),
+        np.float32([[130, 75], [170, 75], [150, 95], [135, 115], [165, 115]]),
+        0.93,
+    )
+    painting = person._replace(
+        box=np.float32([10, 10, 50, 50]), landmarks=person.landmarks * 0.4 - 30, confidence=0.99
+    )
+
+    def detect(self, rgb):
+        return [self.person, self.painting]
+
+
+def run_fake(monkeypatch, root, out, settings, finder=None):
+    monkeypatch.setattr(mtcnn, "load", lambda settings, device: finder or FakeFinder())
+    ledger = faces.extract(ALL.head(1), root, settings, out)
+    return ledger.iloc[0], tables.read(tables.FACES, out)
+
+
+@pytest.mark.parametrize(
+    ("select", "faces_per_frame", "confidence", "others"),
+    [
+        ("track", 1, 0.93, 8),
+        ("largest", 1, 0.93, 8),
+        ("confident", 1, 0.99, 8),
+        ("all", 2, 0.93, 0),
+    ],
+)
+def test_select(monkeypatch, root, tmp_path, select, faces_per_frame, confidence, others):
+    entry, table = run_fake(monkeypatch, root, tmp_path, with_settings(select=select))
+    assert list(table["face"]) == list(range(faces_per_frame)) * 8
+    assert table.loc[table["face"] == 0, "confidence"].unique() == np.float32(confidence)
+    assert (entry["other_faces"], entry["frames_with_face"], entry["problem"]) == (others, 8, "")
+
+
+def test_refused_crops_are_in_the_ledger(monkeypatch, root, tmp_path):
+    class Mirrored(FakeFinder):
+        person = FakeFinder.person._replace(landmarks=FakeFinder.person.landmarks[[1, 0, 2, 4, 3]])
+
+    entry, table = run_fake(monkeypatch, root, tmp_path, FACES, Mirrored())
+    assert table.empty
+    assert entry["frames_with_face"] == 0
+    assert entry["problem"] == (
+        "faces not cropped: 8 (landmarks are mirrored or not arranged like a face)"
+    )
+
+
+def test_frames_where_only_others_are_seen(monkeypatch, root, tmp_path):
+    class Leaving(FakeFinder):
+        frames = 0
+
+        def detect(self, rgb):
+            self.frames += 1
+            return super().detect(rgb)[self.frames > 5 :]
+
+    entry, table = run_fake(monkeypatch, root, tmp_path, FACES, Leaving())
+    assert len(table) == 5
+    assert entry["problem"] == "the chosen face in 5 of 8 frames"
+    entry, table = run_fake(monkeypatch, root, tmp_path, with_settings(select="all"), Leaving())
+    assert list(table["face"]) == [0, 1] * 5 + [1] * 3
+    assert entry["problem"] == ""
+
+
+def test_sample_pack_has_a_face_in_every_frame(tmp_path):
+    if not PACK.exists():
+        pytest.skip("no sample pack here")
+    with zipfile.ZipFile(PACK) as pack:
+        names = [n for n in pack.namelist() if "youtube" in n and n.endswith(".mp4")][:2]
+        pack.extractall(tmp_path, names)
+    ledger = faces.extract(
+        manifest_of(*((n, "video") for n in names)), tmp_path, FACES, tmp_path / "out"
+    )
+    assert len(ledger) == 2
+    assert (ledger["problem"] == "").all()
+    assert (ledger["frames_with_face"] == ledger["frames_expected"]).all()
+
+
+def test_real_clip_with_a_painting_follows_the_person(tmp_path):
+    clip = "DFDC/yhffcuhhjy.mp4"
+    if not (REAL / clip).exists():
+        pytest.skip("no real clips here")
+    faces.extract(manifest_of((clip, "video")), REAL, with_settings(select="all"), tmp_path)
+    table = tables.read(tables.FACES, tmp_path)
+    boxes = np.stack(table["box"].to_list())
+    table["width"] = boxes[:, 2] - boxes[:, 0]
+    chosen = table.loc[table["face"] == 0, "width"]
+    assert len(chosen) == 8
+    assert chosen.min() > 70
+    # the trap is there: somewhere the painting is the most confident face
+    assert table.loc[table.groupby("frame")["confidence"].idxmax(), "width"].min() < 50

@@ -62,11 +62,9 @@ def _cells(manifest: pd.DataFrame, videos: pd.DataFrame, frames: pd.DataFrame) -
     """Every scorer on every data set, over all methods and per manipulation."""
     test = manifest.loc[manifest["split"] == "test"]
     facts = test[["video_id", "dataset", "method", "label", "cluster_id"]]
-    by_frame = frames.groupby(["detector", "video_id", "frame"], as_index=False)["fake_logit"].max()
-    levels = {
-        "video": videos[["scorer", "video_id", "fake_logit"]],
-        "frame": by_frame.rename(columns={"detector": "scorer"}).astype({"fake_logit": "float64"}),
-    }
+    highest = frames.groupby(["detector", "video_id", "frame"])["fake_logit"].max()
+    by_frame = highest.astype("float64").rename_axis(index={"detector": "scorer"}).reset_index()
+    levels = {"video": videos[["scorer", "video_id", "fake_logit"]], "frame": by_frame}
     for level, scores in levels.items():
         joined = facts.merge(scores, on="video_id")
         for keys, items in joined.groupby(["dataset", "scorer"]):

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from deepbench.core import params, plugins, shards, tables
 from deepbench.detectors.network import Network
+from deepbench.sample import demo_weights
 
 
 def choose_device(wanted: str) -> str:
@@ -52,24 +53,37 @@ def find_weights(folder: Path, detector: str) -> Path:
         named = ", ".join(p.name for p in found)
         msg = f"{folder} holds {named}; keep one, or name the one to use {card.weights}"
         raise ValueError(msg)
-    msg = (
-        f"no checkpoint in {folder}: put {card.weights} there (from {card.published}), "
-        "or run `deepbench sample` for demo weights"
-    )
+    cure = f"put {card.weights} there (from {card.published})"
+    if (folder.parent / card.weights).exists():
+        cure = f"move {folder.parent / card.weights} there"
+    msg = f"no checkpoint in {folder}: {cure}, or run `deepbench sample` for demo weights"
     raise FileNotFoundError(msg)
 
 
-def describe(detector: str, weights: Path, settings: params.Scores) -> dict[str, str]:
-    """What ran: the facts that the report and MLflow tell of a detector's scores."""
+def describe(
+    detector: str, weights: Path, network: Network, settings: params.Scores
+) -> dict[str, object]:
+    """What ran: the facts that the report and MLflow tell of a detector's scores.
+
+    The card's facts are among them, so that readers of the scores need not load the detector.
+    """
+    card: plugins.DetectorCard = plugins.load("detectors", detector).CARD
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    used = preprocessing(detector, settings.profile)
+    used = network.preprocessing
     return {
         "detector": detector,
         "weights_file": weights.name,
         "weights_sha256": digest,
+        "demo": demo_weights.is_demo(weights),
         "precision": settings.precision,
         "profile": settings.profile,
+        "device_kind": network.device.type,
+        "title": card.title,
+        "paper": card.paper,
+        "trained_on": card.trained_on,
+        "published_file": card.weights,
+        "published_sha256": card.sha256,
         "input": f"{used.size} px, mean {used.mean}, std {used.std}",
     }
 
@@ -84,9 +98,15 @@ def score(faces: Path, detector: str, network: Network, batch_size: int) -> pd.D
             keys = batch[["video_id", "frame", "face"]]
             parts.append(keys.assign(detector=detector, fake_logit=network(crops)))
             bar.update(len(batch))
-    return pd.concat([tables.from_rows(tables.SCORES, []), *parts], ignore_index=True)
+    if not parts:
+        return tables.from_rows(tables.SCORES, [])
+    return pd.concat(parts, ignore_index=True)
 
 
 def decode(png: bytes) -> UInt8[np.ndarray, "height width 3"]:
     """RGB pixels of a stored crop."""
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(png, np.uint8), 1), cv2.COLOR_BGR2RGB)
+    bgr = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None:
+        msg = f"a crop of {len(png)} bytes is not a PNG; make the faces anew: dvc repro -f faces"
+        raise ValueError(msg)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from scipy.special import expit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from deepbench.core import odds, params, tables
+from deepbench.core import params, tables
 from deepbench.reporting.inputs import Component, Inputs, ScoreRun
 from deepbench.reporting.provenance import State
 
@@ -86,7 +87,7 @@ def scored(videos: pd.DataFrame, losses: pd.DataFrame, settings: params.Params) 
                     "video_id": video,
                     "scorer": scorer,
                     "fake_logit": logit,
-                    "fake_prob": float(odds.sigmoid(np.array(logit))),
+                    "fake_prob": float(expit(logit)),
                     "frames_used": 0 if said else 8,
                     "problem": said,
                 }
@@ -141,15 +142,13 @@ def inputs(demo: bool = True, samples: tuple[str, ...] = tuple(METHODS)) -> Inpu
         ScoreRun(
             dataset, detector, f"{detector}_best.pth", f"{number}a" * 32,
             "demo weights" if demo else "the published file", demo, "float32", "published", "cpu",
+            Component(detector.title(), "Authors, a paper, 2020", ("faceforensics",)),
         )
         for dataset in settings.datasets
         for number, detector in enumerate(settings.detectors)
     )  # fmt: skip
     names = {name: Component(name.title(), "Authors, a paper, 2019") for name in METHODS}
-    names |= {
-        name: Component(name.title(), "Authors, a paper, 2020", ("faceforensics",))
-        for name in settings.detectors
-    }
+    names |= {run.detector: run.card for run in runs}
     data = {name: f"{i}b" * 16 for i, name in enumerate(settings.datasets)}
     return Inputs(
         settings=settings,
@@ -169,8 +168,6 @@ def checkout(root: Path) -> Inputs:
     made = inputs()
     shutil.copy(ROOT / "params.yaml", root / "params.yaml")
     artifacts = root / "artifacts"
-    (root / "data").mkdir()
-    (root / "data/SAMPLE.txt").write_text("rendered people")
     for name in METHODS:
         own = made.manifest[made.manifest["dataset"] == name]
         tables.write(tables.MANIFEST, own, artifacts / f"manifest/{name}.parquet")
@@ -179,8 +176,10 @@ def checkout(root: Path) -> Inputs:
     for run in made.runs:
         path = artifacts / f"scores/{run.dataset}/{run.detector}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        facts = {k: v for k, v in vars(run).items() if k not in ("dataset", "weights", "device")}
-        path.write_text(json.dumps(facts | {"device_kind": "cpu"}))
+        apart = ("dataset", "weights", "device", "card")
+        facts = {k: v for k, v in vars(run).items() if k not in apart} | vars(run.card)
+        published = {"published_file": run.weights_file, "published_sha256": ""}
+        path.write_text(json.dumps(facts | published | {"device_kind": "cpu"}))
     tables.write(tables.VIDEOS, made.videos, artifacts / "videos.parquet")
     tables.write(tables.RESULTS, made.results, artifacts / "results.parquet")
     timing = {"stage": "scores@dfdc-xception", "seconds": 12.5}
@@ -195,7 +194,7 @@ def lock(root: Path, results_md5: str = "11", report_md5: str = "22") -> None:
     watched = yaml.safe_load((ROOT / "params.yaml").read_text())["roots"]["dfdc"]["watch"]
     stages = {
         "manifest@dfdc": {"cmd": "a", "deps": [{"path": watched, "md5": "dada.dir"}]},
-        "results": {"cmd": "b", "outs": [{"path": "artifacts/results.parquet", "md5": results_md5}]},
+        "results": {"outs": [{"path": "artifacts/results.parquet", "md5": results_md5}]},
         "report": {"cmd": "c", "outs": [{"path": "reports/report/report.html", "md5": report_md5}]},
         "latency": {"cmd": "d", "outs": [{"path": "reports/latency", "md5": report_md5}]},
     }  # fmt: skip

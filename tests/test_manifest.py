@@ -159,7 +159,7 @@ def test_a_root_without_the_layout_shows_the_layout(tmp_path, dataset):
         ),
         (
             settings(["test"], ["c40"], ["FaceSwap"]),
-            r"manifest\.methods \['FaceSwap'\] .* leaves no fake; methods here: Deepfakes, Face2Face\. A",
+            r"manifest\.methods \['FaceSwap'\] .* leaves no fake; methods here: Deepfakes, Face2",
         ),
     ],
 )

@@ -53,7 +53,7 @@ def closure(code: str) -> set[str]:
 
 def components(stage: str) -> list[tuple[str, set[str]]]:
     """What a stage loads by name: each component with the files it reaches."""
-    kinds = {"manifest": "datasets", "scores": "detectors"}
+    kinds = {"manifest": "datasets", "scores": "detectors", "report": "datasets"}
     if stage not in kinds:
         return [("", set())]
     kind = kinds[stage]
@@ -61,9 +61,17 @@ def components(stage: str) -> list[tuple[str, set[str]]]:
     return [(n, {f} | closure((ROOT / f).read_text("utf-8"))) for n, f in files.items()]
 
 
+def code_deps(stage: str) -> set[str]:
+    """Files of the package in a stage's deps; a folder stands for its modules."""
+    listed = {d for d in body(stage)["deps"] if d.startswith("deepbench/")}
+    folders = {d for d in listed if (ROOT / d).is_dir()}
+    inside = {p for f in folders for p in (ROOT / f).glob("*.py") if p.stem != "__init__"}
+    return listed - folders | {p.relative_to(ROOT).as_posix() for p in inside}
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_deps_are_exactly_the_code_that_runs(stage):
-    listed = {d for d in body(stage)["deps"] if d.startswith("deepbench/")}
+    listed = code_deps(stage)
     direct = closure(source(notebook_of(stage)))
     for name, files in components(stage):
         filled = {re.sub(r"\$\{(key|item\.detector)\}", name, d) for d in listed}

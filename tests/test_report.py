@@ -1,0 +1,215 @@
+import json
+import math
+import shutil
+import subprocess
+import zipfile
+
+import mlflow
+import numpy as np
+import pytest
+import report_tables as made
+
+from deepbench import report
+from deepbench.core import tables
+from deepbench.reporting import page, tracking
+from deepbench.sample import pack
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A checkout after the report stage and `deepbench report`: root, inputs, terminal lines."""
+    root = tmp_path_factory.mktemp("checkout")
+    made.checkout(root)
+    # one file of the sample pack marks its data set
+    name = min(n for n in pack.digests() if n.startswith("DFDC/") and not n.endswith("/"))
+    with zipfile.ZipFile(pack.PACK) as archive:
+        archive.extract(name, root / "data")
+    (root / "reports/manifest").mkdir(parents=True)
+    (root / "reports/manifest/dfdc.html").write_text("a stage's page")
+    (root / report.METRICS).parent.mkdir()
+    (root / report.METRICS).write_text(json.dumps({"dfdc": {"effort": {"auc": 0.9}}}))
+    inputs = report.collect(root)
+    (root / report.RECORDED).parent.mkdir()
+    (root / report.RECORDED).write_text(report.compose(inputs), "utf-8")
+    return root, inputs, report.finish(root)
+
+
+def test_collect_reads_what_was_written(run):
+    _, inputs, _ = run
+    expected = made.inputs()
+    for table in ("manifest", "ledger", "videos", "results"):
+        assert getattr(inputs, table).equals(getattr(expected, table)), table
+    assert inputs.samples == ("dfdc",)
+    assert {r.weights for r in inputs.runs} == {"demo weights"}
+    assert inputs.components["effort"].trained_on == ("faceforensics",)
+    assert inputs.state.data["dfdc"] == "dada.dir"
+
+
+def test_collect_says_what_is_missing(run, tmp_path):
+    shutil.copytree(run[0], tmp_path / "copy")
+    described = tmp_path / "copy/artifacts/scores/dfdc/effort.json"
+    facts = described.read_text()
+    described.write_text(facts.replace('"demo"', '"show"'))
+    with pytest.raises(ValueError, match=r"effort.json does not say \['demo'\].*dvc repro"):
+        report.collect(tmp_path / "copy")
+    described.write_text(facts)
+    (tmp_path / "copy/artifacts/results.parquet").unlink()
+    with pytest.raises(FileNotFoundError, match="results"):
+        report.collect(tmp_path / "copy")
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"weights_file": "mine.pth"}, "not the published file"),
+        ({"published_sha256": "b" * 64}, "not the published file"),
+        ({"published_sha256": "3a" * 32}, "the published file"),
+        ({}, "named as the published file, whose sha256 nobody states"),
+    ],
+)
+def test_weights_are_held_against_the_card(run, tmp_path, facts, sentence):
+    shutil.copytree(run[0], tmp_path / "copy")
+    described = tmp_path / "copy/artifacts/scores/dfdc/effort.json"
+    known = json.loads(described.read_text())
+    described.write_text(json.dumps(known | {"demo": False} | facts))
+    inputs = report.collect(tmp_path / "copy")
+    effort = next(r for r in inputs.runs if (r.dataset, r.detector) == ("dfdc", "effort"))
+    assert (effort.weights, effort.demo) == (sentence, False)
+
+
+def test_the_published_page_adds_the_checkout(run):
+    root, _, _ = run
+    text = (root / report.PUBLISHED).read_text("utf-8")
+    assert page.PLACEHOLDER not in text
+    assert '<a href="manifest/dfdc.html">dfdc.html</a>' in text
+    assert '<a href="report/report.html">report.html</a>' in text
+    assert "Git commit" in text
+    assert page.PLACEHOLDER in (root / report.RECORDED).read_text("utf-8")
+
+
+def test_publishing_twice_changes_nothing(run):
+    root, _, _ = run
+    before = (root / report.PUBLISHED).read_bytes()
+    assert report.publish(root).read_bytes() == before
+
+
+def test_publish_refuses_what_it_cannot_fill(tmp_path):
+    with pytest.raises(FileNotFoundError, match="dvc repro report"):
+        report.publish(tmp_path)
+    (tmp_path / report.RECORDED).parent.mkdir(parents=True)
+    (tmp_path / report.RECORDED).write_text("no place")
+    with pytest.raises(ValueError, match="has 0 times"):
+        report.publish(tmp_path)
+
+
+def test_mlflow_holds_a_child_per_data_set_and_scorer(run):
+    root, inputs, _ = run
+    client = mlflow.MlflowClient(tracking.store(root))
+    experiment = client.get_experiment_by_name("deepbench").experiment_id
+    found = {r.info.run_name: r for r in client.search_runs([experiment])}
+    assert len(found) == 1 + len(made.METHODS) * 6
+    effort, folder = found["dfdc effort"].data, found["folder effort"].data
+    row = inputs.results.query(
+        "dataset == 'dfdc' and scorer == 'effort' and level == 'video' and metric == 'auc'"
+    ).iloc[0]
+    assert [effort.metrics[m] for m in ("auc", "auc.low", "auc.high")] == [
+        row["value"], row["low"], row["high"],
+    ]  # fmt: skip
+    assert effort.params["crop"] == "aligned"
+    assert effort.tags["data"] == "dada.dir"
+    assert math.isnan(folder.metrics["auc"])
+    assert folder.tags["undefined.auc"] == made.ONE_CLASS
+    assert found["dfdc xception"].data.metrics["seconds.scores"] == 12.5
+    half = found["dfdc effort_half"].data
+    assert (half.params["kind"], half.params["weight.effort"]) == ("ensemble", "3")
+    assert "auc.Deepfakes" in found["faceforensics effort"].data.metrics
+    parent = found[f"state {inputs.state.digest[:12]}"].data
+    assert parent.metrics["seconds.scores.dfdc-xception"] == 12.5
+    assert parent.metrics["auc.dfdc.effort"] == row["value"]
+    assert parent.tags["git.commit"].startswith("none")
+    assert parent.params["faces.crop"] == "aligned"
+    table = client.search_runs([experiment], "attributes.run_name = 'dfdc effort'")[0]
+    files = {f.path for f in client.list_artifacts(table.info.run_id)}
+    assert files == {"videos.json", "roc.svg"}
+
+
+def test_a_second_time_logs_nothing(run):
+    root, inputs, lines = run
+    assert any("logged as run" in line for line in lines)
+    assert not report.log(inputs, root).created
+
+
+def test_the_terminal_shows_the_headline(run):
+    text = "\n".join(run[2])
+    assert "Sample pack or demo weights" in text
+    assert "nothing to compare with" in text
+    assert made.ONE_CLASS in text
+
+
+def test_the_headline_is_text():
+    inputs = made.inputs()
+    table = report.headline(inputs.results)
+    assert sorted(table.columns) == sorted(made.METHODS)
+    auc = inputs.results.query(
+        "dataset == 'dfdc' and scorer == 'f3net' and level == 'video' and metric == 'auc'"
+    ).iloc[0]
+    shown = f"{auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]"
+    assert table.loc["f3net", "dfdc"] == shown
+    assert table.loc["f3net", "folder"] == made.ONE_CLASS
+    without = inputs.results.query("dataset != 'dfdc' or scorer != 'f3net'")
+    assert report.headline(without).loc["f3net", "dfdc"] == "not in the results"
+
+
+def test_the_headline_of_nothing_is_empty():
+    assert report.headline(tables.from_rows(tables.RESULTS, [])).empty
+
+
+RECORDED = {"dfdc": {"effort": {"auc": 0.8, "eer": 0.2}, "f3net": {"auc": None}}}
+
+
+def changed(**effort):
+    return RECORDED | {"dfdc": {**RECORDED["dfdc"], "effort": effort}}
+
+
+def test_no_drift():
+    assert report.drift(RECORDED, RECORDED) == (
+        "equal to the recorded results (3 figures)", 0.0, "",
+    )  # fmt: skip
+
+
+def test_the_largest_drift_is_named():
+    found = report.drift(RECORDED, changed(auc=0.81, eer=0.15))
+    assert found.largest == pytest.approx(0.05)
+    assert found.where == "dfdc / effort / eer"
+    assert found.sentence == (
+        "2 of 3 figures differ from the recorded results; the largest difference is at "
+        "dfdc / effort / eer: 0.2 recorded, 0.15 now"
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "sentence"),
+    [
+        (changed(auc=0.8), "0.2 recorded, absent now"),
+        (changed(auc=0.8, eer=None), "0.2 recorded, undefined now"),
+        (changed(auc=0.8, eer=0.2, ap=0.7), "absent recorded, 0.7 now"),
+    ],
+)
+def test_what_appears_or_vanishes_is_drift(now, sentence):
+    found = report.drift(RECORDED, now)
+    assert np.isinf(found.largest)
+    assert found.sentence.endswith(sentence)
+
+
+def test_drift_from_the_commit(tmp_path):
+    path = tmp_path / report.METRICS
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(RECORDED))
+    setup = (["init", "-q"], ["config", "user.email", "a@b"], ["config", "user.name", "a"])
+    for words in (*setup, ["add", "."], ["commit", "-qm", "results", "--no-verify"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    assert report.drift_from_commit(tmp_path) == "equal to the recorded results (3 figures)"
+    path.write_text(json.dumps(changed(auc=0.8, eer=0.3)))
+    assert "0.2 recorded, 0.3 now" in report.drift_from_commit(tmp_path)

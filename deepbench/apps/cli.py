@@ -45,13 +45,8 @@ def report(args: argparse.Namespace) -> None:
     """Stamp the report with this checkout, log the state to MLflow and print the headline."""
     from deepbench import report as step
 
-    inputs = step.collect(args.root)
-    step.log(inputs, args.root)
-    page = step.publish(args.root)
-    print("\nAUC per video [95 % interval]\n")
-    print(step.headline(inputs.results).to_string())
-    print(f"\nThe results are {step.drift_from_commit(args.root)}.")
-    print(f"The report is {page}")
+    for line in step.finish(args.root):
+        print(line)
 
 
 def main(argv: list[str] | None = None) -> int:

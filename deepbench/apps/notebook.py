@@ -55,7 +55,7 @@ def strip(notebook: nbformat.NotebookNode) -> None:
 
 def page(notebook: nbformat.NotebookNode) -> str:
     """The notebook as HTML that loads nothing from anywhere."""
-    exporter = HTMLExporter(
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name="lab",
         exclude_input_prompt=True,
         exclude_output_prompt=True,
@@ -76,14 +76,14 @@ def execute(path: Path, parameters: dict[str, object], stage: str) -> nbformat.N
         ValueError: a parameter that the notebook does not declare (papermill would only warn).
         PapermillExecutionError: a cell failed; `runs/<stage>.ipynb` is the notebook as it then was.
     """
-    known = declared(nbformat.read(path, as_version=4))
+    known = declared(nbformat.read(path, as_version=4))  # type: ignore[no-untyped-call]
     if strangers := sorted(set(parameters) - known):
         msg = f"{path} has no parameter {strangers}; its parameters cell declares {sorted(known)}"
         raise ValueError(msg)
     RUNS.mkdir(exist_ok=True)
     # the kernel must import this checkout, whatever else is installed
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [".", os.environ.get("PYTHONPATH")]))
-    return papermill.execute_notebook(
+    executed: nbformat.NotebookNode = papermill.execute_notebook(
         str(path),
         str(RUNS / f"{stage}.ipynb"),
         parameters=parameters,
@@ -94,6 +94,7 @@ def execute(path: Path, parameters: dict[str, object], stage: str) -> nbformat.N
         # sockets in the file system: other users of the machine cannot listen
         config=Config({"KernelManager": {"transport": "ipc"}}),
     )
+    return executed
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,7 +5,7 @@ system. Tables are parquet files; `read` and `write` check them at the door, so 
 between can trust them.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -135,7 +135,7 @@ def schema(table: Table) -> pa.Schema:
 
 def from_rows(table: Table, rows: list[VideoRow] | list[dict[str, object]]) -> pd.DataFrame:
     """Data frame of a table out of its rows, with the right columns and types also when empty."""
-    plain = [asdict(row) if isinstance(row, VideoRow) else row for row in rows]
+    plain = [vars(row) if isinstance(row, VideoRow) else row for row in rows]
     frame: pd.DataFrame = pa.Table.from_pylist(plain, schema=schema(table)).to_pandas()
     return frame
 

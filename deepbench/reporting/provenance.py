@@ -1,0 +1,132 @@
+"""Where figures come from: the pipeline's state, and the checkout and machine at hand."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from deepbench.core import params
+
+# The stages that figures rest on. The report itself would make the digest depend on itself, and
+# latency, which differs on every run, would make every state a new one.
+ROAD = ("manifest", "faces", "scores", "videos", "results")
+LIBRARIES = ("torch", "torchvision", "timm", "transformers", "numpy", "opencv-python-headless")
+
+
+class State(NamedTuple):
+    """The pipeline's state: equal digests mean equal data, weights, settings and tables."""
+
+    digest: str  # sha256
+    source: str  # a plain sentence: what was digested
+    data: dict[str, str]  # content digest of each data set, "" where not recorded
+
+
+class Commit(NamedTuple):
+    """The git commit of a checkout, or a sentence why there is none."""
+
+    name: str
+    dirty: bool
+
+
+def state(root: Path, settings: params.Params) -> State:
+    """Digest of dvc.lock without the stages beside the road; of the tables where it is missing."""
+    lock = root / "dvc.lock"
+    stages: dict[str, Any] = {}
+    if lock.exists():
+        everything = (yaml.safe_load(lock.read_text("utf-8")) or {}).get("stages", {})
+        stages = {name: s for name, s in everything.items() if name.split("@")[0] in ROAD}
+    data = {name: _digest_of(stages, name, settings.roots[name]) for name in settings.datasets}
+    if stages:
+        content = {name: _content(stage) for name, stage in stages.items()}
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        sentence = "sha256 of the data, weights, settings and tables that dvc.lock records"
+        return State(digest, sentence, data)
+    digest_of_files = hashlib.sha256()
+    for name in ("videos.parquet", "results.parquet"):
+        digest_of_files.update((root / "artifacts" / name).read_bytes())
+    sentence = (
+        "sha256 of videos.parquet and results.parquet: dvc.lock does not record them, "
+        "so they were made outside `dvc repro`"
+    )
+    return State(digest_of_files.hexdigest(), sentence, data)
+
+
+def _content(stage: dict[str, Any]) -> dict[str, Any]:
+    """What a stage read and made, without its code: a comment changed in it is not a new state."""
+    code = ("deepbench/", "notebooks/", "reports/")
+    files = [*stage.get("deps", []), *stage.get("outs", [])]
+    return {
+        "params": stage.get("params", {}),
+        "files": {f["path"]: f.get("md5", "") for f in files if not f["path"].startswith(code)},
+    }
+
+
+def _digest_of(stages: dict[str, Any], dataset: str, place: params.Root) -> str:
+    """DVC's md5 of what it watches for a data set."""
+    dependencies = stages.get(f"manifest@{dataset}", {}).get("deps", [])
+    return next((str(d.get("md5", "")) for d in dependencies if d["path"] == place.watch), "")
+
+
+def commit(root: Path) -> Commit:
+    """The checked-out commit and whether tracked files differ from it."""
+    head = _git(root, "rev-parse", "HEAD")
+    if head is None:
+        return Commit("none: not a git checkout, or nothing committed yet", True)
+    return Commit(head.strip(), bool(_git(root, "status", "--porcelain", "--untracked-files=no")))
+
+
+def _git(root: Path, *words: str) -> str | None:
+    """Output of a git command; None if git is missing or refuses."""
+    try:
+        done = subprocess.run(
+            ["git", *words], cwd=root, capture_output=True, text=True, check=True, timeout=60
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout
+
+
+def committed_text(root: Path, path: str) -> str | None:
+    """A file as it is in the checked-out commit; None if it is not there."""
+    return _git(root, "show", f"HEAD:./{path}")
+
+
+def checkout(root: Path) -> dict[str, str]:
+    """Commit, machine and library versions, for the eye."""
+    here = commit(root)
+    compared = "changed since that commit" if here.dirty else "as in that commit"
+    if " " in here.name:
+        compared = "not compared"
+    facts = {
+        "Git commit": here.name,
+        "Tracked files": compared,
+        "Processor": f"{_processor()}, {os.cpu_count()} logical cores",
+        "System": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        "Python": sys.version.split()[0],
+    }
+    return facts | {name: _version(name) for name in LIBRARIES}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    """Model name of the CPU; platform.processor() is empty on many Linux systems."""
+    table = Path("/proc/cpuinfo")
+    if table.exists():
+        for line in table.read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown model"

@@ -1,0 +1,104 @@
+"""What was run: data sets, detectors, ensembles and settings, as the report lists them."""
+
+import pandas as pd
+
+from deepbench.reporting import html
+from deepbench.reporting.inputs import Component, Inputs, ScoreRun
+
+SHORT = 12  # hex digits of a digest: enough to tell files apart by eye
+
+
+def datasets(inputs: Inputs) -> html.Table:
+    """Each data set with its content digest and its videos by split."""
+    splits = [s for s in ("train", "val", "test") if s in set(inputs.manifest["split"])]
+    rows = []
+    for name in inputs.settings.datasets:
+        own = inputs.manifest[inputs.manifest["dataset"] == name]
+        content = inputs.state.data.get(name, "")[:SHORT] or "not recorded"
+        small = (_component(inputs, name).title, *(["sample pack"] * (name in inputs.samples)))
+        rows.append(
+            html.row(html.Cell(name, small), *(_split(own, split) for split in splits), content)
+        )
+    columns = ["Data set", *(f"Videos, {split}" for split in splits), "Content (md5)"]
+    return html.Table("Data sets", columns, rows)
+
+
+def _split(videos: pd.DataFrame, split: str) -> html.Cell:
+    own = videos[videos["split"] == split]
+    fakes = int(own["label"].sum())
+    return html.Cell(f"{len(own):,}", (f"{len(own) - fakes} real, {fakes} fake",))
+
+
+def _component(inputs: Inputs, name: str) -> Component:
+    return inputs.components.get(name, Component(name))
+
+
+def detectors(inputs: Inputs) -> html.Table:
+    """Each detector with its weights and how it ran."""
+    rows = []
+    for name in inputs.settings.detectors:
+        runs = [run for run in inputs.runs if run.detector == name]
+        card = _component(inputs, name)
+        trained = ", ".join(card.trained_on) or "not stated"
+        if not runs:
+            rows.append(html.row(html.Cell(name, (card.title,)), *["not run"] * 4, trained))
+        rows += [
+            html.row(html.Cell(name, (card.title, card.paper)), *_facts(run, where), trained)
+            for run, where in _distinct(runs)
+        ]
+    columns = ["Detector", "Weights", "sha256", "Precision", "Input", "Trained on"]
+    return html.Table("Detectors", columns, rows)
+
+
+def _distinct(runs: list[ScoreRun]) -> list[tuple[ScoreRun, str]]:
+    """One line per way a detector ran; data sets are named only where they differ."""
+    groups: dict[ScoreRun, list[str]] = {}
+    for run in runs:
+        same = ScoreRun("", *(getattr(run, f) for f in list(ScoreRun.__dataclass_fields__)[1:]))
+        groups.setdefault(same, []).append(run.dataset)
+    return [(r, f"on {', '.join(d)}" if len(groups) > 1 else "") for r, d in groups.items()]
+
+
+def _facts(run: ScoreRun, where: str) -> list[html.Cell]:
+    small = tuple(text for text in (run.weights, where) if text)
+    ran = (f"on {run.device}",) if run.device else ()
+    return [
+        html.Cell(run.weights_file, small),
+        html.Cell(run.weights_sha256[:SHORT]),
+        html.Cell(run.precision, ran),
+        html.Cell(run.profile),
+    ]
+
+
+def ensembles(inputs: Inputs) -> html.Table:
+    """Each ensemble with its members' weights."""
+    rows = [
+        html.row(name, ", ".join(f"{detector} {weight:g}" for detector, weight in weights.items()))
+        for name, weights in inputs.settings.videos.ensembles.items()
+    ]
+    return html.Table("Ensembles: weighted means of probability", ["Ensemble", "Weights"], rows)
+
+
+def settings(inputs: Inputs) -> html.Table:
+    """The settings that figures depend on, and the pipeline's state."""
+    chosen = inputs.settings
+    faces, results = chosen.faces, chosen.results
+    frames = (
+        f"{faces.frames} per video, spread evenly"
+        if faces.frame_rule == "uniform"
+        else f"every {faces.every}th, at most {faces.at_most}"
+    )
+    facts = {
+        "Frames": frames,
+        "Face": f"{faces.select}; at least {faces.min_face} px, confidence {faces.confidence:g}",
+        "Crop": faces.crop,
+        "Input": f"{chosen.scores.profile} preprocessing, {chosen.scores.precision}",
+        "Pooling": f"{chosen.videos.pooling} of a video's frames",
+        "Threshold": f"fake above a probability of {results.threshold:g}",
+        "Intervals": f"{results.interval * 100:g} %, {results.replicates:,} bootstrap replicates",
+        "Seed": str(chosen.seed),
+        "Protocol": "; ".join(sorted(set(inputs.results["protocol"]) - {""})) or "not stated",
+    }
+    rows = [html.row(name, value) for name, value in facts.items()]
+    rows.append(html.row("State", html.Cell(inputs.state.digest, (inputs.state.source,))))
+    return html.Table("Settings", ["What", "Value"], rows)

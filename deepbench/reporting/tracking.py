@@ -1,0 +1,155 @@
+"""MLflow: one parent run per state of the pipeline, one child per data set and scorer.
+
+The store is `mlflow.db` with files in `mlartifacts/`, both at the root of the checkout. A
+comparison of any two states is one `mlflow.search_runs` away:
+
+    mlflow.search_runs(experiment_names=["deepbench"], filter_string="tags.dataset = 'dfdc'")
+"""
+
+import json
+import logging
+import os
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    # takes seconds to import, and only logging needs it
+    from mlflow import MlflowClient
+
+EXPERIMENT = "deepbench"
+STATE, COMPLETE, PARENT = "deepbench.state", "deepbench.complete", "mlflow.parentRunId"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one run holds."""
+
+    name: str
+    tags: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)  # NaN is kept as NaN
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)  # by file name, .json
+    figures: dict[str, Figure] = field(default_factory=dict)  # by file name, .svg or .png
+    files: tuple[Path, ...] = ()
+
+
+class TrackedRun(NamedTuple):
+    """The parent run of a state, and whether it is new."""
+
+    run_id: str
+    created: bool
+
+
+def log_state(root: Path, state: str, parent: Record, children: list[Record]) -> TrackedRun:
+    """Log a state once; a second call finds the first's run, a crashed attempt is replaced."""
+    with _quiet():
+        client, experiment = _open(root.resolve())
+        for found in client.search_runs([experiment], f"tags.`{STATE}` = '{state}'"):
+            if COMPLETE in found.data.tags:
+                return TrackedRun(found.info.run_id, False)
+            _delete(client, experiment, found.info.run_id)
+        run_id = _log(client, experiment, parent, {STATE: state})
+        for child in tqdm(children, desc="MLflow", unit="run"):
+            nested = _log(client, experiment, child, {PARENT: run_id})
+            client.set_terminated(nested)
+        client.set_tag(run_id, COMPLETE, "true")
+        client.set_terminated(run_id)
+        return TrackedRun(run_id, True)
+
+
+def store(root: Path) -> str:
+    """Tracking URI of a checkout, for `mlflow.set_tracking_uri` and `mlflow ui`."""
+    return f"sqlite:///{root.resolve() / 'mlflow.db'}"
+
+
+def _open(root: Path) -> tuple["MlflowClient", str]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(store(root))
+    place = (root / "mlartifacts").as_uri()
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
+        return client, client.create_experiment(EXPERIMENT, artifact_location=place)
+    if experiment.artifact_location != place:
+        _move(root / "mlflow.db", experiment.artifact_location, place)
+    return client, experiment.experiment_id
+
+
+def _move(database: Path, old: str, new: str) -> None:
+    """Point the store at the artifacts of a checkout that was moved or copied.
+
+    MLflow stores absolute artifact locations and has no call to change them.
+    """
+    with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                f"WHERE substr({column}, 1, ?) = ?",
+                (new, len(old) + 1, len(old), old),
+            )
+
+
+def _delete(client: "MlflowClient", experiment: str, run_id: str) -> None:
+    """Delete a run with its children; MLflow would leave the children behind."""
+    for child in client.search_runs([experiment], f"tags.`{PARENT}` = '{run_id}'"):
+        client.delete_run(child.info.run_id)
+    client.delete_run(run_id)
+
+
+def _log(client: "MlflowClient", experiment: str, record: Record, tags: dict[str, str]) -> str:
+    from mlflow.entities import Metric, Param
+
+    run = client.create_run(experiment, tags=record.tags | tags, run_name=record.name)
+    run_id, now = run.info.run_id, run.info.start_time
+    client.log_batch(
+        run_id,
+        [Metric(name, value, now, 0) for name, value in record.metrics.items()],
+        [Param(name, value) for name, value in record.params.items()],
+    )
+    for name, table in record.tables.items():
+        client.log_table(run_id, table, name)
+    for name, figure in record.figures.items():
+        client.log_figure(run_id, figure, name)
+    for path in record.files:
+        client.log_artifact(run_id, path)
+    return str(run_id)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MLflow's migrations of a new store and its use of deprecated calls out of sight."""
+    # it would tell its makers about each run
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # the import sets log levels, so it must come before they are changed
+    import_module("mlflow")
+    loggers = [logging.getLogger(name) for name in ("alembic", "mlflow")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+def timings(root: Path) -> dict[str, float]:
+    """Seconds of each stage that the notebook runner has timed, by stage name."""
+    found = {}
+    for path in sorted((root / "artifacts" / "timings").glob("*.json")):
+        timed = json.loads(path.read_text("utf-8"))
+        found[str(timed["stage"])] = float(timed["seconds"])
+    return found

@@ -1,0 +1,183 @@
+"""What the door lets in, and what it says to the rest."""
+
+import pickle
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import synthetic
+import torch
+
+from deepbench.core import plugins
+from deepbench.detectors import effort
+
+CURE = re.escape("Is this the file effort_clip_L14_trainOn_FaceForensic.pth of Effort's repository")
+HEAD = "module.head.weight"
+
+
+def scores(path, detector=effort):
+    return detector.load(path, "cpu", "float32")(synthetic.images("any", 2, 224))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Write anything as a checkpoint."""
+
+    def write(content, name="some.pth"):
+        torch.save(content, tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+def unprefixed(state):
+    return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def test_forms_that_load_alike(small_effort, small_state, saved, tmp_path):
+    right = scores(small_effort)
+    safe = tmp_path / "some.safetensors"
+    safetensors.torch.save_file(small_state, safe)
+    wrapped = {"state_dict": small_state, "epoch": 3}
+    paths = [saved(unprefixed(small_state), "a.pth"), saved(wrapped, "b.pth"), safe]
+    for path in paths:
+        np.testing.assert_array_equal(scores(path), right)
+
+
+def test_half_precision_file_loads_as_float32(small_effort, small_state, saved):
+    halved = saved({key: value.bfloat16() for key, value in small_state.items()})
+    network = effort.load(halved, "cpu", "float32")
+    assert {p.dtype for p in network.module.parameters()} == {torch.float32}
+    np.testing.assert_allclose(scores(halved), scores(small_effort), atol=0.3)
+
+
+def test_keys_without_effect_are_dropped(small_effort, small_state, saved):
+    layer = "module.backbone.encoder.layers.0.self_attn.k_proj"
+    extra = {
+        f"{layer}.S_r": torch.ones(127),
+        f"{layer}.U_r": torch.ones(128, 127),
+        f"{layer}.V_r": torch.ones(127, 128),
+        "module.backbone.embeddings.position_ids": torch.arange(257)[None],
+    }
+    np.testing.assert_array_equal(scores(saved(small_state | extra)), scores(small_effort))
+
+
+SPOILT = {
+    "dropped": (lambda s: s.pop(HEAD), "1 faults: missing head.weight"),
+    "extra": (lambda s: s.update(more=torch.ones(2)), "1 faults: unexpected more"),
+    "not quite unused": (
+        lambda s: s.update({"module.head.U_r": torch.ones(2)}),
+        "1 faults: unexpected head.U_r",
+    ),
+    "transposed": (lambda s: s.update({HEAD: s[HEAD].T}), "shape [128, 2] instead of [2, 128]"),
+    "integers": (lambda s: s.update({HEAD: s[HEAD].long()}), "is torch.int64 instead of"),
+    "not finite": (lambda s: s.update({HEAD: s[HEAD] * torch.nan}), "head.weight is not finite"),
+    "residual lost": (
+        lambda s: s.pop("module.backbone.encoder.layers.1.self_attn.q_proj.U_residual"),
+        "1 faults: missing backbone.encoder.layers.1.self_attn.q_proj.U_residual",
+    ),
+    "many": (
+        lambda s: s.update({f"more{i}": torch.ones(1) for i in range(13)}),
+        "more9; ... and 3 more",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SPOILT)
+def test_misfit_is_refused(case, small_state, saved):
+    spoil, message = SPOILT[case]
+    spoil(small_state)
+    with pytest.raises(ValueError, match=rf"some\.pth: .*{re.escape(message)}.*{CURE}"):
+        scores(saved(small_state))
+
+
+FOUND = {
+    "list": ([torch.ones(1)], "holds a list"),
+    "empty": ({}, "holds nothing"),
+    "training state": ({"epoch": 3, "loss": 0.1}, "holds epoch: int; loss: float"),
+    "both prefixes": ({"module.a": torch.ones(1), "a": torch.ones(1)}, "with and without"),
+    "another network": ({"conv1.weight": torch.ones(1)}, "it holds conv1.weight"),
+}
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_other_content_is_named(case, saved):
+    content, message = FOUND[case]
+    with pytest.raises(ValueError, match=rf"{re.escape(message)}.*{CURE}"):
+        scores(saved(content))
+
+
+class Trap:
+    """Unpickled, it would make a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_pickled_code_does_not_run(tmp_path):
+    sprung, path = tmp_path / "sprung", tmp_path / "trap.pth"
+    torch.save({"weight": Trap(sprung)}, path)
+    with pytest.raises(ValueError, match=r"not a file of plain tensors.*nothing was run"):
+        scores(path)
+    path.write_bytes(pickle.dumps(Trap(sprung), protocol=2))
+    with pytest.raises(ValueError, match=r"not a file of plain tensors.*nothing was run"):
+        scores(path)
+    assert not sprung.exists()
+
+
+@pytest.mark.parametrize("name", ["cut.pth", "cut.safetensors"])
+def test_damaged_file_is_refused(name, small_effort, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(small_effort.read_bytes()[:5000])
+    with pytest.raises(ValueError, match=rf"{name}: is (damaged|not a file).*{CURE}"):
+        scores(path)
+
+
+def test_empty_file_is_refused(tmp_path):
+    path = tmp_path / "empty.pth"
+    path.touch()
+    with pytest.raises(ValueError, match=CURE):
+        scores(path)
+
+
+def test_missing_file_says_where_to_get_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"get effort_clip.* from Effort's repository"):
+        scores(tmp_path / "nothing.pth")
+
+
+def test_head_of_either_depth_and_no_side_branch(published_file, network_of, saved):
+    xception = plugins.load("detectors", "xception")
+    state = {
+        key.replace("last_linear.", "last_linear.1."): value
+        for key, value in torch.load(published_file("xception"), weights_only=True).items()
+        if "adjust_channel" not in key
+    }
+    crops = synthetic.images("any", 1, 96)
+    right = network_of("xception", 96)
+    deeper = xception.load(saved(state), "cpu", "float32", right.preprocessing)
+    np.testing.assert_array_equal(deeper(crops), right(crops))
+
+
+@pytest.mark.parametrize("key", ["_DCT_all_T", "filters.2.base"])
+def test_f3net_constants_are_checked(key, published_file, saved):
+    state = torch.load(published_file("f3net"), weights_only=True)
+    state[f"FAD_head.{key}"][3, 5] += 0.01
+    with pytest.raises(ValueError, match=rf"differ from their formula: FAD_head\.{key} by .*0\.01"):
+        scores(saved(state), plugins.load("detectors", "f3net"))
+
+
+def test_another_detectors_file_is_refused(published_file):
+    with pytest.raises(ValueError, match=r"does not fit.*missing backbone\.efficientnet"):
+        scores(published_file("xception"), plugins.load("detectors", "efficientnet_b4"))
+
+
+def test_unknown_precision_and_device(small_effort):
+    with pytest.raises(ValueError, match=r"unknown precision 'float8'.*Available: float32"):
+        effort.load(small_effort, "cpu", "float8")
+    with pytest.raises(ValueError, match=r"unknown device 'gpu'.*Available: .*cpu"):
+        effort.load(small_effort, "gpu", "float32")

@@ -1,0 +1,71 @@
+import subprocess
+import sys
+
+import pytest
+import report_tables as made
+
+from deepbench.core import params
+from deepbench.reporting import provenance
+
+
+@pytest.fixture
+def settings():
+    return params.load(made.ROOT / "params.yaml")
+
+
+def test_the_state_is_that_of_the_stages_behind_the_figures(tmp_path, settings):
+    made.lock(tmp_path)
+    first = provenance.state(tmp_path, settings)
+    made.lock(tmp_path, report_md5="other")  # the report and latency do not count
+    assert provenance.state(tmp_path, settings) == first
+    made.lock(tmp_path, results_md5="other")
+    assert provenance.state(tmp_path, settings).digest != first.digest
+
+
+def test_the_state_knows_the_data(tmp_path, settings):
+    made.lock(tmp_path)
+    data = provenance.state(tmp_path, settings).data
+    assert data == {"faceforensics": "", "celeb_df": "", "dfdc": "dada.dir", "folder": ""}
+
+
+def test_without_dvc_lock_the_tables_are_the_state(tmp_path, settings):
+    (tmp_path / "artifacts").mkdir()
+    for name in ("videos.parquet", "results.parquet"):
+        (tmp_path / "artifacts" / name).write_bytes(b"one")
+    first = provenance.state(tmp_path, settings)
+    assert "outside `dvc repro`" in first.source
+    (tmp_path / "artifacts/results.parquet").write_bytes(b"two")
+    assert provenance.state(tmp_path, settings).digest != first.digest
+
+
+@pytest.fixture
+def repository(tmp_path):
+    for words in (["init", "-q"], ["config", "user.email", "a@b"], ["config", "user.name", "a"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_a_commit_and_whether_files_changed_since(repository):
+    assert provenance.commit(repository).name.startswith("none")
+    (repository / "a.txt").write_text("one")
+    for words in (["add", "a.txt"], ["commit", "-qm", "first", "--no-verify"]):
+        subprocess.run(["git", *words], cwd=repository, check=True)
+    clean = provenance.commit(repository)
+    assert len(clean.name) == 40
+    assert not clean.dirty
+    (repository / "a.txt").write_text("two")
+    assert provenance.commit(repository) == (clean.name, True)
+    assert provenance.committed_text(repository, "a.txt") == "one"
+    assert provenance.committed_text(repository, "b.txt") is None
+
+
+def test_a_checkout_knows_its_machine_and_libraries(repository):
+    facts = provenance.checkout(repository)
+    assert facts["Python"] == sys.version.split()[0]
+    assert facts["torch"][0].isdigit()
+    assert facts["Tracked files"] == "not compared"  # nothing is committed
+    assert all(facts.values())
+
+
+def test_an_absent_library_is_said():
+    assert provenance._version("no-such-library-anywhere") == "not installed"

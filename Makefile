@@ -1,6 +1,8 @@
 # `make repro` takes a clean clone to reports/index.html; `make test` runs every test.
 PYTHON ?= python3
 VENV ?= .venv
+# stages at a time; 1 is plain `dvc repro`
+JOBS ?= 2
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 READY := $(VENV)/ready
 
@@ -20,7 +22,7 @@ sample: $(READY)
 	deepbench sample
 
 repro: sample
-	dvc repro
+	deepbench repro --jobs $(JOBS)
 	deepbench report
 
 test: $(READY)

@@ -12,6 +12,8 @@ from deepbench.core import params, tables
 from deepbench.statistics import intervals, metrics
 
 ALL_METHODS = "all"
+# three clusters can be drawn in 10 ways, five in 126: fewer make an interval of a few steps
+FEWEST_CLUSTERS = 5
 
 
 class Cell(NamedTuple):
@@ -84,12 +86,15 @@ def _rows(
     weights = intervals.cluster_weights(
         scored["cluster_id"].to_numpy(str), settings.replicates, rng
     )
+    clusters = int(scored["cluster_id"].nunique())
     once = np.ones((1, len(labels)))
     plain = metrics.evaluate(labels, logits, once, threshold)
     drawn = metrics.evaluate(labels, logits, weights, threshold)
     n_real, n_fake = int((~labels).sum()), int(labels.sum())
     for name, value in plain.items():
-        low, high = intervals.percentile(drawn[name], settings.interval)
+        low, high = np.nan, np.nan
+        if clusters >= FEWEST_CLUSTERS:
+            low, high = intervals.percentile(drawn[name], settings.interval)
         yield {
             "scorer": cell.scorer,
             "dataset": cell.dataset,
@@ -102,16 +107,18 @@ def _rows(
             "n_real": n_real,
             "n_fake": n_fake,
             "n_missing": len(cell.items) - len(scored),
-            "note": _note(float(value[0]), n_real, n_fake),
+            "note": _note(float(value[0]), n_real, n_fake, clusters),
         }
 
 
-def _note(value: float, n_real: int, n_fake: int) -> str:
-    if not np.isnan(value):
-        return ""
-    if not n_real or not n_fake:
-        return f"undefined with {n_real} real and {n_fake} fake"
-    return "undefined: nothing was called fake"
+def _note(value: float, n_real: int, n_fake: int, clusters: int) -> str:
+    if np.isnan(value):
+        if not n_real or not n_fake:
+            return f"undefined with {n_real} real and {n_fake} fake"
+        return "undefined: nothing was called fake"
+    if clusters < FEWEST_CLUSTERS:
+        return f"no interval from {clusters} independent clips, fewer than {FEWEST_CLUSTERS}"
+    return ""
 
 
 def roc(manifest: pd.DataFrame, videos: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -1,6 +1,8 @@
 """Step `scores`: run one detector over the face crops of one data set."""
 
 import hashlib
+import itertools
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -89,18 +91,38 @@ def describe(
 
 
 def score(faces: Path, detector: str, network: Network, batch_size: int) -> pd.DataFrame:
-    """Fake log-odds of every crop, one row each, in the order of the faces table."""
+    """Fake log-odds of every crop, one row each, in the order of the faces table.
+
+    On a CPU each batch runs in one thread and several batches side by side: as fast as sharing one
+    batch among the threads, and the last bits no longer depend on how many there are.
+    """
     columns = ["video_id", "frame", "face", "png"]
+    batches = shards.batches(tables.FACES, faces, columns, batch_size)
     parts = []
-    with tqdm(total=shards.count(tables.FACES, faces), desc=detector, unit="crop") as bar:
-        for batch in shards.batches(tables.FACES, faces, columns, batch_size):
-            crops = np.stack([decode(png) for png in batch["png"]])
-            keys = batch[["video_id", "frame", "face"]]
-            parts.append(keys.assign(detector=detector, fake_logit=network(crops)))
-            bar.update(len(batch))
+    threads = torch.get_num_threads()
+    workers = threads if network.device.type == "cpu" else 1
+    torch.set_num_threads(1)
+    try:
+        with (
+            ThreadPoolExecutor(workers) as pool,
+            tqdm(total=shards.count(tables.FACES, faces), desc=detector, unit="crop") as bar,
+        ):
+            # as many batches at a time as there are workers bounds what is in memory
+            while side_by_side := list(itertools.islice(batches, workers)):
+                for part in pool.map(lambda b: _score_batch(b, detector, network), side_by_side):
+                    parts.append(part)
+                    bar.update(len(part))
+    finally:
+        torch.set_num_threads(threads)
     if not parts:
         return tables.from_rows(tables.SCORES, [])
     return pd.concat(parts, ignore_index=True)
+
+
+def _score_batch(batch: pd.DataFrame, detector: str, network: Network) -> pd.DataFrame:
+    crops = np.stack([decode(png) for png in batch["png"]])
+    keys = batch[["video_id", "frame", "face"]]
+    return keys.assign(detector=detector, fake_logit=network(crops))
 
 
 def decode(png: bytes) -> UInt8[np.ndarray, "height width 3"]:

@@ -63,7 +63,9 @@ def test_every_data_set_has_its_row():
         assert f"| `{name}` | `{root.path}` |" in README
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"(?:^|`)deepbench ([a-z]+) ", README, re.M))))
+@pytest.mark.parametrize(
+    "command", sorted(set(re.findall(r"(?:^|`)deepbench ([a-z]+) ", README, re.M)))
+)
 def test_every_command_exists(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])

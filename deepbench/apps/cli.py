@@ -41,6 +41,13 @@ def inventory(args: argparse.Namespace) -> None:
     print(f"{args.out}: {files.write(args.data, args.out)} files")
 
 
+def repro(args: argparse.Namespace) -> None:
+    """Run `dvc repro` with several stages side by side."""
+    from deepbench.apps import parallel
+
+    parallel.repro(args.root, args.jobs)
+
+
 def report(args: argparse.Namespace) -> None:
     """Stamp the report with this checkout, log the state to MLflow and print the headline."""
     from deepbench import report as step
@@ -54,16 +61,21 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="deepbench", description=__doc__)
     parser.add_argument("--root", type=Path, default=Path(), help="the checkout (default: here)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, function in {"sample": sample, "inventory": inventory, "report": report}.items():
+    for function in (sample, repro, inventory, report):
+        name = function.__name__
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
         command.set_defaults(run=function)
         if function is inventory:
             command.add_argument("data", type=Path, help="the data set's root folder")
             command.add_argument("out", type=Path, help="the list to write, e.g. data/dfdc.tsv")
+        if function is repro:
+            command.add_argument(
+                "--jobs", type=int, default=2, help="stages at a time (default: 2)"
+            )
     args = parser.parse_args(argv)
     try:
         args.run(args)
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, RuntimeError) as error:
         print(f"deepbench: {error}", file=sys.stderr)
         return 1
     return 0

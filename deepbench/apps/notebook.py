@@ -24,6 +24,8 @@ from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
+from deepbench.apps.parallel import JOBS
+
 RUNS = Path("runs")
 TIMINGS = Path("artifacts/timings")
 
@@ -123,7 +125,9 @@ def main(argv: list[str] | None = None) -> int:
     args.page.write_text(page(notebook), encoding="utf-8")
     seconds = round(time.perf_counter() - start, 2)
     TIMINGS.mkdir(parents=True, exist_ok=True)
-    timing = json.dumps({"stage": stage, "seconds": seconds})
+    # beside other stages it takes longer than alone
+    jobs = int(os.environ.get(JOBS, "1"))
+    timing = json.dumps({"stage": stage, "seconds": seconds, "jobs": jobs})
     (TIMINGS / f"{stage}.json").write_text(timing + "\n", encoding="utf-8")
     return 0
 

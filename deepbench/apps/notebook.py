@@ -10,6 +10,7 @@ import ast
 import json
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -85,17 +86,18 @@ def execute(path: Path, parameters: dict[str, object], stage: str) -> nbformat.N
     RUNS.mkdir(exist_ok=True)
     # the kernel must import this checkout, whatever else is installed
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [".", os.environ.get("PYTHONPATH")]))
-    executed: nbformat.NotebookNode = papermill.execute_notebook(
-        str(path),
-        str(RUNS / f"{stage}.ipynb"),
-        parameters=parameters,
-        kernel_name="python3",
-        cwd=".",
-        progress_bar=False,
-        stderr_file=sys.stderr,
-        # sockets in the file system: other users of the machine cannot listen
-        config=Config({"KernelManager": {"transport": "ipc"}}),
-    )
+    # sockets in a folder of one's own: no other user can listen, no kernel beside it can collide
+    with tempfile.TemporaryDirectory(prefix="deepbench-") as sockets:
+        executed: nbformat.NotebookNode = papermill.execute_notebook(
+            str(path),
+            str(RUNS / f"{stage}.ipynb"),
+            parameters=parameters,
+            kernel_name="python3",
+            cwd=".",
+            progress_bar=False,
+            stderr_file=sys.stderr,
+            config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
+        )
     return executed
 
 

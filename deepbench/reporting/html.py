@@ -61,9 +61,12 @@ def interval(low: float, high: float) -> str:
 
 
 def estimate(value: float, low: float, high: float, note: str) -> Cell:
-    """A figure with its interval; in place of NaN stands its reason."""
+    """A figure with its interval; in place of what is NaN stands its reason."""
+    reason = note or "undefined, and the table gives no reason"
     if math.isnan(value):
-        return Cell(note or "undefined, and the table gives no reason", undefined=True)
+        return Cell(reason, undefined=True)
+    if math.isnan(low):
+        return Cell(number(value), (reason,))
     return Cell(number(value), (interval(low, high),))
 
 

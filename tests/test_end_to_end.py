@@ -56,7 +56,7 @@ def cut_down(settings):
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """A clone of this work tree in which `deepbench sample` and `dvc repro` have run."""
+    """A clone of this work tree in which all that `make repro` runs has run."""
     clone = tmp_path_factory.mktemp("end_to_end") / "deepbench"
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
@@ -75,7 +75,7 @@ def clone(tmp_path_factory):
     run(clone, "git", "add", "-A")
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     run(clone, "git", *identity, "commit", "-qm", "start")
-    run(clone, "dvc", "repro")
+    run(clone, "deepbench", "repro")
     run(clone, "deepbench", "report")
     run(clone, "git", "add", "-A")
     run(clone, "git", *identity, "commit", "-qm", "results")
@@ -117,7 +117,7 @@ def test_the_edge_cases_are_told(clone):
         assert sentence, name
 
 
-def test_two_runs_give_the_same_bytes(clone):
+def test_alone_or_side_by_side_gives_the_same_bytes(clone):
     kept = {p: p.read_bytes() for p in (clone / "reports").rglob("*.html")}
     kept |= {p: p.read_bytes() for p in (clone / "artifacts").rglob("*.parquet")}
     stages = ["manifest@folder", "scores@folder-xception", "videos", "results", "report"]

@@ -25,11 +25,12 @@ repro: sample
 	deepbench repro --jobs $(JOBS)
 	deepbench report
 
+# a file's tests stay together, for they share what they set up
 test: $(READY)
-	pytest
+	pytest --numprocesses auto --dist loadfile
 
 test-fast: $(READY)
-	pytest -m "not slow"
+	pytest --numprocesses auto --dist loadfile -m "not slow"
 
 lab: $(READY)
 	jupyter lab --ip 127.0.0.1

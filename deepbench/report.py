@@ -103,13 +103,17 @@ def log(inputs: Inputs, root: Path = Path()) -> tracking.TrackedRun:
 
 
 def headline(results: pd.DataFrame) -> pd.DataFrame:
-    """AUC per video with its interval as text: a row per scorer, a column per data set."""
+    """AUC per video with its interval as text: a row per scorer, a column per data set.
+
+    A value without an interval stands alone; the page says why.
+    """
     found = scoreboard.index(results)
     keys = [key for key in found if key == scoreboard.Key(key.scorer, key.dataset)]
     table: dict[str, dict[str, str]] = {}
     for key in keys:
         cell = scoreboard.cell(found, key)
-        table.setdefault(key.dataset, {})[key.scorer] = " ".join((cell.text, *cell.small))
+        interval = () if math.isnan(found[key].low) else cell.small
+        table.setdefault(key.dataset, {})[key.scorer] = " ".join((cell.text, *interval))
     frame = pd.DataFrame(table, index=list(dict.fromkeys(key.scorer for key in keys)))
     return frame.fillna("not in the results").rename_axis("scorer")
 

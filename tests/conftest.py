@@ -8,6 +8,8 @@ import pytest
 # set before anything imports matplotlib or a hub client
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# tests run side by side: one thread each instead of all waiting for one another
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture

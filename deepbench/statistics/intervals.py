@@ -1,9 +1,15 @@
 """Bootstrap intervals that keep together what is not independent."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Shaped
+
+Statistics = Callable[
+    [Float[np.ndarray, "replicate item"]], dict[str, Float[np.ndarray, "replicate"]]
+]
+WEIGHTS_AT_A_TIME = 2_000_000  # 16 MB; a metric needs a few times that
 
 
 class Interval(NamedTuple):
@@ -27,6 +33,19 @@ def cluster_weights(
         rng.multinomial(n, np.full(n, 1 / n), size=replicates) if n else np.zeros((replicates, 0))
     )
     return drawn[:, member].astype(np.float64)
+
+
+def bootstrap(
+    statistics: Statistics,
+    clusters: Shaped[np.ndarray, "item"],
+    replicates: int,
+    rng: np.random.Generator,
+) -> dict[str, Float[np.ndarray, "replicate"]]:
+    """Statistics of every replicate, computed on a few replicates at a time to bound memory."""
+    at_a_time = max(1, WEIGHTS_AT_A_TIME // max(1, len(clusters)))
+    sizes = [min(at_a_time, replicates - start) for start in range(0, replicates, at_a_time)]
+    parts = [statistics(cluster_weights(clusters, size, rng)) for size in sizes]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def percentile(values: Float[np.ndarray, "replicate"], level: float) -> Interval:

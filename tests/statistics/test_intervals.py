@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from deepbench.statistics import intervals
 from deepbench.statistics.intervals import cluster_weights, percentile
 from deepbench.statistics.metrics import auc
 
@@ -19,6 +20,21 @@ def test_the_same_seed_gives_the_same_draw():
     clusters = np.arange(20).astype(str)
     draws = [cluster_weights(clusters, 10, np.random.default_rng(7)) for _ in range(2)]
     np.testing.assert_array_equal(*draws)
+
+
+def test_a_few_replicates_at_a_time_give_the_same_values(monkeypatch):
+    labels, logits = np.arange(40) % 2 == 0, np.sin(np.arange(40.0))
+    clusters = np.repeat(np.arange(20), 2).astype(str)
+
+    def values():
+        rng = np.random.default_rng(3)
+        statistics = lambda weights: {"auc": auc(labels, logits, weights)}  # noqa: E731
+        return intervals.bootstrap(statistics, clusters, 25, rng)["auc"]
+
+    at_once = values()
+    monkeypatch.setattr(intervals, "WEIGHTS_AT_A_TIME", 300)
+    np.testing.assert_array_equal(values(), at_once)
+    assert at_once.shape == (25,)
 
 
 def test_nothing_to_draw_from_gives_nan(rng):

@@ -53,7 +53,8 @@ def extract(
     Every video of the manifest has one row in the ledger, whatever happened to it.
     """
     tables.check(tables.MANIFEST, manifest)
-    finder = mtcnn.load(settings, device)
+    finder = align.WholePicture() if settings.crop == align.WHOLE else mtcnn.load(settings, device)
+    sizes: set[int] = set()
     (out / "ledger.parquet").unlink(missing_ok=True)
     entries: list[dict[str, object]] = []
     with shards.ShardWriter(tables.FACES, out) as writer:
@@ -61,6 +62,7 @@ def extract(
         for video_id, path, media in tqdm(columns, "faces", len(manifest), unit="video"):
             reading = video.read_frames(root / path, media, settings)
             seen = [look(frame, finder, settings.crop) for frame in reading]
+            _one_size(sizes, seen, video_id)
             clip = choose(video_id, reading, seen, settings)
             writer.add(clip.rows)
             entries.append(clip.ledger)
@@ -69,7 +71,19 @@ def extract(
     return ledger
 
 
-def look(frame: video.Frame, finder: mtcnn.Mtcnn, crop: str) -> Seen:
+def _one_size(sizes: set[int], seen: list[Seen], video_id: str) -> None:
+    """Refuse a second size: detectors run on batches of equal crops."""
+    sizes |= {len(c.rgb) for s in seen for c in s.crops if c.rgb is not None}
+    if len(sizes) > 1:
+        first, second = sorted(sizes)
+        msg = (
+            f"{video_id}: whole pictures of {first} and of {second} pixels in one data set; bring "
+            "them to one size, or let faces.crop cut the faces"
+        )
+        raise ValueError(msg)
+
+
+def look(frame: video.Frame, finder: mtcnn.Mtcnn | align.WholePicture, crop: str) -> Seen:
     """Find and crop all faces of a frame."""
     crops = []
     for face in finder.detect(frame.rgb):

@@ -11,6 +11,7 @@ from deepbench.core import params, plugins, tables
 from deepbench.reporting import html, page, provenance, records, scoreboard, tracking
 from deepbench.reporting.inputs import Component, Inputs, read_run
 from deepbench.sample import pack
+from deepbench.statistics import deepfakebench
 
 RECORDED = Path("reports/report/report.html")
 PUBLISHED = Path("reports/index.html")
@@ -33,16 +34,22 @@ def collect(root: Path = Path()) -> Inputs:
         for name in settings.detectors
     ]
     components |= {run.detector: run.card for run in runs}
+    manifest = tables.read(
+        tables.MANIFEST, *(artifacts / "manifest" / f"{name}.parquet" for name in names)
+    )
+    scores = tables.read(
+        tables.SCORES,
+        *(artifacts / "scores" / run.dataset / f"{run.detector}.parquet" for run in runs),
+    )
     return Inputs(
         settings=settings,
-        manifest=tables.read(
-            tables.MANIFEST, *(artifacts / "manifest" / f"{name}.parquet" for name in names)
-        ),
+        manifest=manifest,
         ledger=tables.read(
             tables.LEDGER, *(artifacts / "faces" / name / "ledger.parquet" for name in names)
         ),
         videos=tables.read(tables.VIDEOS, artifacts / "videos.parquet"),
         results=tables.read(tables.RESULTS, artifacts / "results.parquet"),
+        published=deepfakebench.published_protocol(manifest, scores),
         runs=tuple(runs),
         components=components,
         samples=tuple(n for n in names if pack.holds_sample(root / settings.roots[n].path)),

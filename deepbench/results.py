@@ -14,6 +14,7 @@ from deepbench.statistics import intervals, metrics
 ALL_METHODS = "all"
 # three clusters can be drawn in 10 ways, five in 126: fewer make an interval of a few steps
 FEWEST_CLUSTERS = 5
+SHORT = 12  # hex digits of a checkpoint's digest
 
 
 class Cell(NamedTuple):
@@ -40,13 +41,48 @@ def protocol(settings: params.Params) -> str:
     )
 
 
+def digests(runs: list[dict[str, str]], ensembles: dict[str, dict[str, float]]) -> dict[str, str]:
+    """The sha256 of each scorer's checkpoint, cut short; an ensemble has its members'.
+
+    `runs` are the facts that the step scores wrote beside its tables.
+
+    Raises:
+        ValueError: a detector ran with different checkpoints.
+    """
+    found: dict[str, str] = {}
+    for run in runs:
+        short = run["weights_sha256"][:SHORT]
+        if found.setdefault(run["detector"], short) != short:
+            msg = (
+                f"{run['detector']} ran with checkpoints {found[run['detector']]} and {short} on "
+                "different data sets; run it again on all: dvc repro"
+            )
+            raise ValueError(msg)
+    return found | {
+        name: " + ".join(f"{member} {found[member]}" for member, w in weights.items() if w)
+        for name, weights in ensembles.items()
+    }
+
+
 def evaluate(
-    manifest: pd.DataFrame, videos: pd.DataFrame, frames: pd.DataFrame, settings: params.Params
+    manifest: pd.DataFrame,
+    videos: pd.DataFrame,
+    frames: pd.DataFrame,
+    settings: params.Params,
+    digests: dict[str, str],
 ) -> pd.DataFrame:
     """All results of the test split.
 
-    `frames` are the detectors' scores per face; a frame's score is its highest face's.
+    `frames` are the detectors' scores per face; a frame's score is its highest face's. `digests`
+    name each scorer's checkpoint.
+
+    Raises:
+        ValueError: a scorer's checkpoint is not named.
     """
+    unnamed = sorted(set(videos["scorer"]) - digests.keys())
+    if unnamed:
+        msg = f"no checkpoint is named for {unnamed}; make the scores anew: dvc repro"
+        raise ValueError(msg)
     line = protocol(settings)
     threshold = float(logit(settings.results.threshold))
     rows: list[dict[str, object]] = []
@@ -54,7 +90,8 @@ def evaluate(
     for cell in tqdm(cells, desc="results", unit="cell"):
         # every scorer of the same videos gets the same draw, so that replicates are paired
         rng = np.random.default_rng([settings.seed, len(cell.items)])
-        rows += [row | {"protocol": line} for row in _rows(cell, threshold, settings.results, rng)]
+        told = {"protocol": f"{line}, weights: {digests[cell.scorer]}"}
+        rows += [row | told for row in _rows(cell, threshold, settings.results, rng)]
     order = ["dataset", "scorer", "method", "level", "metric"]
     table = tables.from_rows(tables.RESULTS, rows)
     return table.sort_values(order, ignore_index=True)
@@ -83,13 +120,15 @@ def _rows(
 ) -> Iterator[dict[str, object]]:
     scored = cell.items[cell.items["fake_logit"].notna()]
     labels, logits = scored["label"].to_numpy(bool), scored["fake_logit"].to_numpy(float)
-    weights = intervals.cluster_weights(
-        scored["cluster_id"].to_numpy(str), settings.replicates, rng
-    )
     clusters = int(scored["cluster_id"].nunique())
     once = np.ones((1, len(labels)))
     plain = metrics.evaluate(labels, logits, once, threshold)
-    drawn = metrics.evaluate(labels, logits, weights, threshold)
+    drawn = intervals.bootstrap(
+        lambda weights: metrics.evaluate(labels, logits, weights, threshold),
+        scored["cluster_id"].to_numpy(str),
+        settings.replicates,
+        rng,
+    )
     n_real, n_fake = int((~labels).sum()), int(labels.sum())
     for name, value in plain.items():
         low, high = np.nan, np.nan

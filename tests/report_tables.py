@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from deepbench.core import params, tables
 from deepbench.reporting.inputs import Component, Inputs, ScoreRun
 from deepbench.reporting.provenance import State
+from deepbench.statistics import deepfakebench
 
 ROOT = Path(__file__).parents[1]
 METHODS = {
@@ -41,7 +42,7 @@ def manifest() -> pd.DataFrame:
                     rows.append(
                         tables.VideoRow(
                             video, dataset, split, method != "real", method, f"{dataset}/{i}",
-                            "video", f"{video}.mp4",
+                            "video", f"{video}{'' if method == tables.REAL else '_fake'}.mp4",
                         )
                     )  # fmt: skip
     return tables.from_rows(tables.MANIFEST, rows)
@@ -93,6 +94,19 @@ def scored(videos: pd.DataFrame, losses: pd.DataFrame, settings: params.Params) 
                 }
             )
     return tables.from_rows(tables.VIDEOS, rows)
+
+
+def frame_scores(pooled: pd.DataFrame, settings: params.Params) -> pd.DataFrame:
+    """Two frames per scored video, around the video's score."""
+    known = pooled[pooled["scorer"].isin(settings.detectors)].dropna(subset="fake_logit")
+    parts = [
+        known[["video_id"]].assign(
+            frame=frame, face=0, detector=known["scorer"], fake_logit=known["fake_logit"] + shift
+        )
+        for frame, shift in ((0, -0.5), (30, 0.5))
+    ]
+    columns = list(tables.SCORES.columns)
+    return pd.concat(parts)[columns].astype({"fake_logit": "float32"})
 
 
 def results(videos: pd.DataFrame, pooled: pd.DataFrame) -> pd.DataFrame:
@@ -156,6 +170,7 @@ def inputs(demo: bool = True, samples: tuple[str, ...] = tuple(METHODS)) -> Inpu
         ledger=losses,
         videos=pooled,
         results=results(videos, pooled),
+        published=deepfakebench.published_protocol(videos, frame_scores(pooled, settings)),
         runs=runs,
         components=names,
         samples=samples,
@@ -173,6 +188,7 @@ def checkout(root: Path) -> Inputs:
         tables.write(tables.MANIFEST, own, artifacts / f"manifest/{name}.parquet")
         losses = made.ledger[made.ledger["video_id"].isin(own["video_id"])]
         tables.write(tables.LEDGER, losses, artifacts / f"faces/{name}/ledger.parquet")
+    scores = frame_scores(made.videos, made.settings)
     for run in made.runs:
         path = artifacts / f"scores/{run.dataset}/{run.detector}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -180,6 +196,10 @@ def checkout(root: Path) -> Inputs:
         facts = {k: v for k, v in vars(run).items() if k not in apart} | vars(run.card)
         published = {"published_file": run.weights_file, "published_sha256": ""}
         path.write_text(json.dumps(facts | published | {"device_kind": "cpu"}))
+        of_run = (scores["detector"] == run.detector) & scores["video_id"].str.startswith(
+            f"{run.dataset}/"
+        )
+        tables.write(tables.SCORES, scores[of_run], path.with_suffix(".parquet"))
     tables.write(tables.VIDEOS, made.videos, artifacts / "videos.parquet")
     tables.write(tables.RESULTS, made.results, artifacts / "results.parquet")
     timing = {"stage": "scores@dfdc-xception", "seconds": 12.5}

@@ -155,6 +155,49 @@ def test_crop_protocols(root, tmp_path, crop, size):
     assert cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).shape == (size, size, 3)
 
 
+def preprocessed(root: Path, video: str, size: int = 256, count: int = 3) -> None:
+    """A folder of frames as DeepfakeBench leaves them, without a face in them."""
+    (root / video).mkdir(parents=True)
+    rng = np.random.default_rng(len(video))
+    for i in range(count):
+        noise = rng.integers(0, 256, (size, size, 3), np.uint8)
+        cv2.imwrite(str(root / video / f"{i * 30:03d}.png"), noise)
+
+
+@pytest.mark.parametrize("select", ["track", "largest", "confident", "all"])
+def test_preprocessed_frames_come_through_bit_identical(tmp_path, monkeypatch, select):
+    monkeypatch.setattr(mtcnn, "load", lambda *_: pytest.fail("no face is to be looked for"))
+    name = "FF/frames/000_003"
+    preprocessed(tmp_path, name)
+    settings = with_settings(crop="whole", frames=32, select=select)
+    ledger = faces.extract(manifest_of((name, "frames")), tmp_path, settings, tmp_path / "out")
+    table = tables.read(tables.FACES, tmp_path / "out")
+    originals = [cv2.imread(str(p)) for p in sorted((tmp_path / name).glob("*.png"))]
+    stored = [cv2.imdecode(np.frombuffer(png, np.uint8), -1) for png in table["png"]]
+    np.testing.assert_array_equal(stored, originals)
+    assert np.stack(table["box"]).tolist() == [[0, 0, 256, 256]] * 3
+    assert table["confidence"].isna().all()
+    assert np.isnan(np.stack(table["landmarks"])).all()
+    row = ledger.iloc[0]
+    assert (row["frames_with_face"], row["other_faces"], row["problem"]) == (3, 0, "")
+
+
+def test_whole_pictures_of_two_sizes_are_refused(tmp_path):
+    preprocessed(tmp_path, "a")
+    preprocessed(tmp_path, "b", size=224)
+    two = manifest_of(("a", "frames"), ("b", "frames"))
+    with pytest.raises(ValueError, match="t/b: whole pictures of 224 and of 256 pixels in one"):
+        faces.extract(two, tmp_path, with_settings(crop="whole"), tmp_path / "out")
+
+
+def test_a_whole_picture_that_is_not_square_is_no_crop(root, tmp_path):
+    manifest = manifest_of(("image.png", "image"))
+    ledger = faces.extract(manifest, root, with_settings(crop="whole"), tmp_path)
+    h, w = PORTRAIT.shape[:2]
+    reason = f"faces not cropped: 1 (picture is {w} x {h} pixels, not square)"
+    assert ledger.iloc[0]["problem"] == reason
+
+
 class FakeFinder(mtcnn.Mtcnn):
     """Two faces in every frame: a person, and a smaller, more confident painting."""
 

@@ -39,7 +39,7 @@ def run(tmp_path_factory):
 def test_collect_reads_what_was_written(run):
     _, inputs, _ = run
     expected = made.inputs()
-    for table in ("manifest", "ledger", "videos", "results"):
+    for table in ("manifest", "ledger", "videos", "results", "published"):
         assert getattr(inputs, table).equals(getattr(expected, table)), table
     assert inputs.samples == ("dfdc",)
     assert {r.weights for r in inputs.runs} == {"demo weights"}

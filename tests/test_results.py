@@ -14,6 +14,7 @@ SHIPPED = params.load(Path(__file__).parents[1] / "params.yaml")
 FAST = SHIPPED.model_copy(
     update={"results": SHIPPED.results.model_copy(update={"replicates": 200})}
 )
+DIGESTS = {"net": "c0ffee123456"}
 
 
 def rows():
@@ -50,7 +51,7 @@ def frames(manifest):
 
 @pytest.fixture
 def table(manifest, videos, frames):
-    return results.evaluate(manifest, videos, frames, FAST)
+    return results.evaluate(manifest, videos, frames, FAST, DIGESTS)
 
 
 def value(table, metric, **where):
@@ -64,6 +65,7 @@ def test_only_the_test_split_counts_and_the_lost_are_told(table):
     assert (auc["n_real"], auc["n_fake"], auc["n_missing"]) == (3, 5, 1)
     assert auc["value"] == 1.0
     assert "test split" in auc["protocol"]
+    assert auc["protocol"].endswith(", weights: c0ffee123456")
 
 
 def test_each_manipulation_stands_against_the_reals(table):
@@ -86,7 +88,7 @@ def test_one_class_is_nan_with_a_note(table):
 
 def test_precision_without_calls_says_why(manifest, videos, frames):
     calm = videos.assign(fake_logit=videos["fake_logit"] - 10)
-    precision = value(results.evaluate(manifest, calm, frames, FAST), "precision")
+    precision = value(results.evaluate(manifest, calm, frames, FAST, DIGESTS), "precision")
     assert np.isnan(precision["value"])
     assert precision["note"] == "undefined: nothing was called fake"
 
@@ -95,7 +97,7 @@ def test_intervals_hold_their_value_and_repeat(table, manifest, videos, frames):
     known = table.dropna(subset=["value", "low", "high"])
     assert (known["low"] <= known["value"] + 1e-12).all()
     assert (known["value"] <= known["high"] + 1e-12).all()
-    pd.testing.assert_frame_equal(table, results.evaluate(manifest, videos, frames, FAST))
+    pd.testing.assert_frame_equal(table, results.evaluate(manifest, videos, frames, FAST, DIGESTS))
 
 
 def test_the_table_is_a_results_table(table):
@@ -112,3 +114,31 @@ def test_roc_runs_from_corner_to_corner(manifest, videos):
     curves = results.roc(manifest, videos.dropna())
     assert set(curves) == {"set-net"}
     assert curves["set-net"].iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
+
+
+RUNS = [
+    {"detector": detector, "weights_sha256": digit * 64}
+    for detector, digit in (("net", "a"), ("web", "b"))
+    for _ in range(2)
+]
+
+
+def test_a_scorer_is_named_after_its_checkpoints():
+    ensembles = {"both": {"net": 1.0, "web": 2.0}, "one": {"net": 0.0, "web": 1.0}}
+    assert results.digests(RUNS, ensembles) == {
+        "net": "a" * 12,
+        "web": "b" * 12,
+        "both": "net aaaaaaaaaaaa + web bbbbbbbbbbbb",
+        "one": "web bbbbbbbbbbbb",
+    }
+
+
+def test_two_checkpoints_of_one_detector_are_refused():
+    other = {"detector": "net", "weights_sha256": "c" * 64}
+    with pytest.raises(ValueError, match=r"net ran with checkpoints a{12} and c{12} on different"):
+        results.digests([*RUNS, other], {})
+
+
+def test_a_scorer_without_a_checkpoint_is_refused(manifest, videos, frames):
+    with pytest.raises(ValueError, match=r"no checkpoint is named for \['net'\]; make the scores"):
+        results.evaluate(manifest, videos, frames, FAST, {"other": "c0ffee"})

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from deepbench.apps import weights
 from deepbench.core import params, plugins
 
 DEMO_SEED = 1
@@ -13,21 +14,21 @@ def sample(args: argparse.Namespace) -> None:
     """Put the sample pack into data/ and demo weights into weights/, where those are empty."""
     from deepbench.sample import demo_weights, pack
 
-    data, weights = args.root / "data", args.root / "weights"
+    data, checkpoints = args.root / "data", args.root / "weights"
     if _empty(data):
         pack.unpack(data)
         print(f"{data}: the sample pack (rendered people; see SAMPLE.txt there)")
     else:
         print(f"{data}: left as it is, not empty")
-    if _empty(weights):
+    if _empty(checkpoints):
         for name in params.load(args.root / "params.yaml").detectors:
             detector = plugins.load("detectors", name)
             # a stand-in of the same form where the published network is too large to ship
             layout = getattr(detector, "demo_layout", detector.layout)()
-            demo_weights.write(layout, DEMO_SEED, weights / name / detector.CARD.weights)
-        print(f"{weights}: demo weights (random; their scores mean nothing)")
+            demo_weights.write(layout, DEMO_SEED, checkpoints / name / detector.CARD.weights)
+        print(f"{checkpoints}: demo weights (random; their scores mean nothing)")
     else:
-        print(f"{weights}: left as it is, not empty")
+        print(f"{checkpoints}: left as it is, not empty")
 
 
 def _empty(folder: Path) -> bool:
@@ -72,6 +73,7 @@ def main(argv: list[str] | None = None) -> int:
             command.add_argument(
                 "--jobs", type=int, default=2, help="stages at a time (default: 2)"
             )
+    weights.add_command(commands)
     args = parser.parse_args(argv)
     try:
         args.run(args)

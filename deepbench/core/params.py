@@ -43,7 +43,7 @@ class Faces(Block):
     factor: Annotated[float, Field(gt=0, lt=1)]
     confidence: Fraction
     select: Literal["track", "largest", "confident", "all"]
-    crop: Literal["aligned", "padded", "margin"]
+    crop: Literal["aligned", "padded", "margin", "whole"]
 
 
 class Scores(Block):

@@ -50,7 +50,7 @@ FACES = Table(
         "landmarks": pa.list_(
             pa.float32(), 10
         ),  # x, y of left eye, right eye, nose, mouth left, right
-        "confidence": pa.float32(),  # the face detector's, 0 to 1
+        "confidence": pa.float32(),  # the face detector's, 0 to 1; NaN if none ran
         "sharpness": pa.float32(),  # variance of the Laplacian of the grey crop
         "png": pa.binary(),  # the crop, lossless RGB
     },

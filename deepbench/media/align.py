@@ -18,6 +18,7 @@ Square = UInt8[np.ndarray, "size size 3"]
 Points = Float[np.ndarray, "5 2"]
 
 ALIGNED_SIZE, PADDED_SIZE, MARGIN_SIZE = 256, 224, 224
+WHOLE = "whole"
 PADDING = 30  # pixels on each side
 MARGIN = 0.3  # of the box, both sides together
 
@@ -115,6 +116,25 @@ def margin(rgb: Rgb, face: Detection) -> Square:
     return _resized(level, MARGIN_SIZE)
 
 
+def whole(rgb: Rgb, face: Detection) -> Square:
+    """The picture itself, pixel for pixel: data that others have cropped."""
+    h, w = rgb.shape[:2]
+    if h != w:
+        msg = f"picture is {w} x {h} pixels, not square"
+        raise ValueError(msg)
+    return rgb
+
+
+class WholePicture:
+    """The face finder of the protocol `whole`: looks for nothing, and says so."""
+
+    def detect(self, rgb: Rgb) -> list[Detection]:
+        """One face as large as the picture, with landmarks and confidence unknown (NaN)."""
+        h, w = rgb.shape[:2]
+        box = np.array([0, 0, w, h], np.float32)
+        return [Detection(box, np.full((5, 2), np.nan, np.float32), np.nan)]
+
+
 def _check_box(face: Detection) -> None:
     if not np.isfinite(face.box).all() or not (face.box[2:] > face.box[:2]).all():
         msg = "box is empty or not finite"
@@ -133,4 +153,5 @@ CROPS: dict[str, Callable[[Rgb, Detection], Square]] = {
     "aligned": aligned,
     "padded": padded,
     "margin": margin,
+    WHOLE: whole,
 }

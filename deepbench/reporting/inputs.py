@@ -46,6 +46,7 @@ class Inputs:
     ledger: pd.DataFrame  # of all data sets
     videos: pd.DataFrame
     results: pd.DataFrame
+    published: pd.DataFrame  # statistics/deepfakebench: the published protocol beside this one
     runs: tuple[ScoreRun, ...]
     components: dict[str, Component]  # data sets and detectors by name
     samples: tuple[str, ...]  # data sets that are the sample pack

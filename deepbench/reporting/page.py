@@ -3,7 +3,7 @@
 import pandas as pd
 from tqdm import tqdm
 
-from deepbench.reporting import attrition, html, plots, scoreboard, setup
+from deepbench.reporting import anchors, attrition, html, plots, published, scoreboard, setup
 from deepbench.reporting.html import Picture
 from deepbench.reporting.inputs import Inputs, scored_videos
 
@@ -38,6 +38,8 @@ def compose(inputs: Inputs) -> str:
         "methods": scoreboard.per_manipulation(inputs),
         "metrics": {name: scoreboard.every_metric(inputs, name) for name in settings.datasets},
         "figures": figures,
+        "published": published.figures(inputs, anchors.load()),
+        "protocols": published.side_by_side(inputs),
         "losses": attrition.losses(inputs),
         "problems": attrition.problems(inputs),
         "glossary": list(scoreboard.GLOSSARY.values()),

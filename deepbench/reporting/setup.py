@@ -79,6 +79,11 @@ def ensembles(inputs: Inputs) -> html.Table:
     return html.Table("Ensembles: weighted means of probability", ["Ensemble", "Weights"], rows)
 
 
+def _protocols(inputs: Inputs) -> list[str]:
+    """What the results say of how they came about; weights stand in the table of detectors."""
+    return sorted({line.partition(", weights: ")[0] for line in inputs.results["protocol"]} - {""})
+
+
 def settings(inputs: Inputs) -> html.Table:
     """The settings that figures depend on, and the pipeline's state."""
     chosen = inputs.settings
@@ -97,7 +102,7 @@ def settings(inputs: Inputs) -> html.Table:
         "Threshold": f"fake above a probability of {results.threshold:g}",
         "Intervals": f"{results.interval * 100:g} %, {results.replicates:,} bootstrap replicates",
         "Seed": str(chosen.seed),
-        "Protocol": "; ".join(sorted(set(inputs.results["protocol"]) - {""})) or "not stated",
+        "Protocol": "; ".join(_protocols(inputs)) or "not stated",
     }
     rows = [html.row(name, value) for name, value in facts.items()]
     rows.append(html.row("State", html.Cell(inputs.state.digest, (inputs.state.source,))))

@@ -6,8 +6,9 @@ from deepbench.core import plugins
 
 
 def test_a_component_is_a_file_with_a_card():
-    assert plugins.names("detectors") == ["efficientnet_b4", "effort", "f3net", "xception"]
-    datasets = ["celeb_df", "dfdc", "dfdc_preview", "faceforensics", "folder"]
+    detectors = ["efficientnet_b4", "effort", "f3net", "f3net_sobel", "xception"]
+    assert plugins.names("detectors") == detectors
+    datasets = ["celeb_df", "deepfakebench", "dfdc", "dfdc_preview", "faceforensics", "folder"]
     assert plugins.names("datasets") == datasets
 
 

@@ -7,8 +7,9 @@ import pytest
 import synthetic
 import torch
 
+from deepbench.apps import selftest
 from deepbench.core import plugins
-from deepbench.detectors import effort
+from deepbench.detectors import checkpoint, effort
 from deepbench.sample import demo_weights
 
 
@@ -18,6 +19,7 @@ def published_file(tmp_path_factory):
     made = {}
 
     def get(detector):
+        detector = synthetic.FILE_OF.get(detector, detector)
         if detector not in made:
             state = synthetic.state_dict(synthetic.manifest(detector), "public-1")
             assert synthetic.digest(state) == synthetic.reference(detector)["checkpoint_sha256"]
@@ -42,6 +44,36 @@ def network_of(published_file):
         own = made[detector].preprocessing
         wanted = dataclasses.replace(own, size=size or own.size)
         return dataclasses.replace(made[detector], preprocessing=wanted)
+
+    return get
+
+
+@pytest.fixture
+def load_spoilt(published_file, monkeypatch):
+    """Load a detector from its synthetic checkpoint, changed by a function on its way in."""
+
+    def load(detector, spoil, size=256):
+        path = published_file(detector)
+        # mapped, not read: most of these loads end early
+        state = torch.load(path, weights_only=True, mmap=True)
+        spoil(state)
+        monkeypatch.setattr(checkpoint, "read", lambda origin: state)
+        component = plugins.load("detectors", detector)
+        own = dataclasses.replace(component.CARD.preprocessing, size=size)
+        return component.load(path, "cpu", "float32", own)
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def demo_made():
+    """A detector with demo weights, as the self-test makes it."""
+    made = {}
+
+    def get(detector):
+        if detector not in made:
+            made[detector] = selftest.make(detector, full=False)
+        return made[detector]
 
     return get
 

@@ -9,12 +9,19 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from deepbench.detectors.effort import VitSize
 
 DATA = Path(__file__).parents[1] / "data" / "detectors"
+FILE_OF = {"f3net_sobel": "f3net"}  # variants that load another detector's published file
 SMALL_VIT = VitSize(hidden=128, layers=2, mlp=256, patch=14, image=224)
+
+
+def slow_but(quick, names):
+    """The names as test parameters; all but the quick ones run with the slow tests."""
+    return [n if n in quick else pytest.param(n, marks=pytest.mark.slow) for n in names]
 
 
 def manifest(detector):

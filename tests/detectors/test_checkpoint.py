@@ -150,25 +150,52 @@ def test_missing_file_says_where_to_get_it(tmp_path):
         scores(tmp_path / "nothing.pth")
 
 
-def test_head_of_either_depth_and_no_side_branch(published_file, network_of, saved):
-    xception = plugins.load("detectors", "xception")
-    state = {
-        key.replace("last_linear.", "last_linear.1."): value
-        for key, value in torch.load(published_file("xception"), weights_only=True).items()
-        if "adjust_channel" not in key
-    }
+@pytest.mark.slow
+def test_head_of_either_depth_and_no_side_branch(network_of, load_spoilt):
+    def rename(state):
+        for key in [k for k in state if "last_linear." in k]:
+            state[key.replace("last_linear.", "last_linear.1.")] = state.pop(key)
+        for key in [k for k in state if "adjust_channel" in k]:
+            del state[key]
+
     crops = synthetic.images("any", 1, 96)
-    right = network_of("xception", 96)
-    deeper = xception.load(saved(state), "cpu", "float32", right.preprocessing)
-    np.testing.assert_array_equal(deeper(crops), right(crops))
+    deeper = load_spoilt("xception", rename, 96)
+    np.testing.assert_array_equal(deeper(crops), network_of("xception", 96)(crops))
+
+
+HEADS = {
+    "xception": "backbone.last_linear",
+    "efficientnet_b4": "backbone.last_layer",
+    "f3net": "backbone.last_linear.1",
+    "f3net_sobel": "backbone.last_linear.1",
+}
+
+
+@pytest.mark.parametrize("detector", synthetic.slow_but(["xception"], HEADS))
+def test_broken_files_of_the_cnns_are_refused(detector, load_spoilt):
+    weight, bias = f"{HEADS[detector]}.weight", f"{HEADS[detector]}.bias"
+    broken = {
+        rf"missing {bias}\.": lambda s: s.pop(bias),
+        r"unexpected backbone\.more\.": lambda s: s.update({"backbone.more": torch.ones(2)}),
+        rf"{weight} has shape \[(\d+), 2\] instead of \[2, \1\]\.": lambda s: s.update(
+            {weight: s[weight].T}
+        ),
+    }
+    card = plugins.load("detectors", detector).CARD
+    for fault, spoil in broken.items():
+        with pytest.raises(ValueError, match=rf"1 faults: {fault} Is this the file {card.weights}"):
+            load_spoilt(detector, spoil)
 
 
 @pytest.mark.parametrize("key", ["_DCT_all_T", "filters.2.base"])
-def test_f3net_constants_are_checked(key, published_file, saved):
-    state = torch.load(published_file("f3net"), weights_only=True)
-    state[f"FAD_head.{key}"][3, 5] += 0.01
-    with pytest.raises(ValueError, match=rf"differ from their formula: FAD_head\.{key} by .*0\.01"):
-        scores(saved(state), plugins.load("detectors", "f3net"))
+@pytest.mark.parametrize("detector", synthetic.slow_but(["f3net"], ["f3net", "f3net_sobel"]))
+def test_f3net_constants_are_checked(detector, key, load_spoilt):
+    def spoil(state):
+        state[f"FAD_head.{key}"] = state[f"FAD_head.{key}"].clone()
+        state[f"FAD_head.{key}"][3, 5] += 0.01
+
+    with pytest.raises(ValueError, match=rf"differ from their formula: FAD_head\.{key}"):
+        load_spoilt(detector, spoil)
 
 
 def test_another_detectors_file_is_refused(published_file):

@@ -63,7 +63,7 @@ def test_aligned_puts_mtcnn_points_on_their_target():
         assert crop[y, x].min() > 200
 
 
-@pytest.mark.parametrize("name", sorted(align.CROPS))
+@pytest.mark.parametrize("name", sorted(align.CROPS.keys() - {align.WHOLE}))
 @pytest.mark.parametrize("box", [BOX, BOX - 90, BOX + 150])
 def test_crops_are_square_and_repeat(name, box):
     shifted = face(box, POINTS + (box - BOX)[:2])
@@ -151,3 +151,14 @@ def test_box_outside_the_frame_is_refused():
 def test_margin_without_eyes_is_refused():
     with pytest.raises(ValueError, match="eyes coincide"):
         align.margin(FRAME, face(landmarks=np.full((5, 2), 50.0)))
+
+
+def test_whole_is_the_picture_itself():
+    picture = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    (found,) = align.WholePicture().detect(picture)
+    assert found.box.tolist() == [0, 0, 256, 256]
+    assert np.isnan(found.landmarks).all()
+    assert np.isnan(found.confidence)
+    np.testing.assert_array_equal(align.whole(picture, found), picture)
+    with pytest.raises(ValueError, match="picture is 256 x 200 pixels, not square"):
+        align.whole(picture[:200], found)

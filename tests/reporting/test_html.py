@@ -15,7 +15,8 @@ def test_number(value, text):
 
 def test_an_estimate_has_its_interval():
     assert html.estimate(0.8, 0.7, 0.9, "") == html.Cell("0.800", ("[0.700, 0.900]",))
-    assert html.estimate(0.8, math.nan, 0.9, "").small == ("no interval",)
+    few = "no interval from 3 independent clips, fewer than 5"
+    assert html.estimate(0.8, math.nan, math.nan, few) == html.Cell("0.800", (few,))
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,11 @@ test: $(READY)
 test-fast: $(READY)
 	pytest --numprocesses auto --dist loadfile -m "not slow"
 
+# kernels start in the folder of their notebook; a start-up line takes them to the root
 lab: $(READY)
-	jupyter lab --ip 127.0.0.1
+	mkdir -p $(VENV)/ipython/profile_default/startup
+	echo 'import os; os.chdir(r"$(CURDIR)")' > $(VENV)/ipython/profile_default/startup/00-root.py
+	IPYTHONDIR="$(abspath $(VENV))/ipython" jupyter lab --ip 127.0.0.1
 
 mlflow: $(READY)
 	mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///mlflow.db

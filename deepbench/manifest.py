@@ -2,7 +2,6 @@
 
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 
 import pandas as pd
@@ -55,15 +54,16 @@ def build(dataset: str, root: Path, settings: params.Manifest) -> Manifest:
         raise ValueError(msg)
     _refuse_repeated(everything)
     rows = _select(dataset, everything, settings)
+    _refuse_mixed(dataset, rows)
     videos = tables.from_rows(tables.MANIFEST, rows)
     videos = videos.sort_values("video_id", ignore_index=True)
     tables.check(tables.MANIFEST, videos)
     here = listing.present(root, rows)
     notes = [
         *_filter_notes(everything, rows, settings),
-        *_leaks(source, rows),
+        *_leaks(getattr(source, "SPLITS_ARE_DISJOINT", True), rows),
         *_lost(rows, here),
-        *source.notes(root, everything),
+        *(source.notes(root, everything) if hasattr(source, "notes") else []),
     ]
     return Manifest(videos, _counts(source.CARD, rows, here), notes)
 
@@ -102,6 +102,17 @@ def _select(dataset: str, rows: list[VideoRow], settings: params.Manifest) -> li
     return rows
 
 
+def _refuse_mixed(dataset: str, rows: list[VideoRow]) -> None:
+    """Raise ValueError: an AUC over two compressions would rank codecs, not fakes."""
+    found = sorted({row.compression for row in rows} - {""})
+    if len(found) > 1:
+        msg = (
+            f"data set {dataset}: {' and '.join(found)} together would be judged as one; "
+            "name one of them in manifest.compressions, and run once for each"
+        )
+        raise ValueError(msg)
+
+
 def _any_fake(rows: list[VideoRow]) -> bool:
     return any(row.label for row in rows)
 
@@ -125,7 +136,7 @@ def _filter_notes(
     return notes
 
 
-def _leaks(source: ModuleType, rows: list[VideoRow]) -> list[str]:
+def _leaks(splits_are_disjoint: bool, rows: list[VideoRow]) -> list[str]:
     """Note on clusters in two splits, which is an error unless the official split is made so."""
     splits: dict[str, set[str]] = {}
     for row in rows:
@@ -136,7 +147,7 @@ def _leaks(source: ModuleType, rows: list[VideoRow]) -> list[str]:
     # FaceForensics++ pairs and DFDC clips belong to one split, so a shared one is a fault of this
     # copy. Celeb-DF-v2's official test list itself shares celebrities with its training videos:
     # refusing that would refuse the benchmark, so the reader is told
-    if source.SPLITS_ARE_DISJOINT:
+    if splits_are_disjoint:
         where = " and ".join(sorted(splits[shared[0]]))
         msg = (
             f"{len(shared)} clusters lie in two splits, first {shared[0]!r} in {where}: "

@@ -12,7 +12,8 @@ from deepbench.core import params, tables
 from deepbench.statistics import intervals, metrics
 
 ALL_METHODS = "all"
-# three clusters can be drawn in 10 ways, five in 126: fewer make an interval of a few steps
+# of each class; three clusters can be drawn in 10 ways, five in 126: with fewer, a percentile is
+# one of a few values, and many draws hold no real or no fake at all
 FEWEST_CLUSTERS = 5
 SHORT = 12  # hex digits of a checkpoint's digest
 
@@ -88,7 +89,7 @@ def evaluate(
     rows: list[dict[str, object]] = []
     cells = list(_cells(manifest, videos, frames))
     for cell in tqdm(cells, desc="results", unit="cell"):
-        # every scorer of the same videos gets the same draw, so that replicates are paired
+        # scorers that scored the same videos get the same draw, so that replicates are paired
         rng = np.random.default_rng([settings.seed, len(cell.items)])
         told = {"protocol": f"{line}, weights: {digests[cell.scorer]}"}
         rows += [row | told for row in _rows(cell, threshold, settings.results, rng)]
@@ -105,7 +106,12 @@ def _cells(manifest: pd.DataFrame, videos: pd.DataFrame, frames: pd.DataFrame) -
     by_frame = highest.astype("float64").rename_axis(index={"detector": "scorer"}).reset_index()
     levels = {"video": videos[["scorer", "video_id", "fake_logit"]], "frame": by_frame}
     for level, scores in levels.items():
-        joined = facts.merge(scores, on="video_id")
+        # left, so that a video without any score is counted as missing
+        parts = [
+            facts.merge(part, on="video_id", how="left").assign(scorer=scorer)
+            for scorer, part in scores.groupby("scorer")
+        ]
+        joined = pd.concat(parts) if parts else facts.assign(scorer="", fake_logit=np.nan)[:0]
         for keys, items in joined.groupby(["dataset", "scorer"]):
             dataset, scorer = map(str, keys)
             yield Cell(scorer, dataset, ALL_METHODS, level, items)
@@ -120,7 +126,7 @@ def _rows(
 ) -> Iterator[dict[str, object]]:
     scored = cell.items[cell.items["fake_logit"].notna()]
     labels, logits = scored["label"].to_numpy(bool), scored["fake_logit"].to_numpy(float)
-    clusters = int(scored["cluster_id"].nunique())
+    clusters = int(scored.groupby("label")["cluster_id"].nunique().min()) if len(scored) else 0
     once = np.ones((1, len(labels)))
     plain = metrics.evaluate(labels, logits, once, threshold)
     drawn = intervals.bootstrap(
@@ -156,7 +162,10 @@ def _note(value: float, n_real: int, n_fake: int, clusters: int) -> str:
             return f"undefined with {n_real} real and {n_fake} fake"
         return "undefined: nothing was called fake"
     if clusters < FEWEST_CLUSTERS:
-        return f"no interval from {clusters} independent clips, fewer than {FEWEST_CLUSTERS}"
+        return (
+            f"no interval from {clusters} independent clips of a class, "
+            f"fewer than {FEWEST_CLUSTERS}"
+        )
     return ""
 
 

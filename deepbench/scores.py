@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 from tqdm import tqdm
 
 from deepbench.core import params, plugins, shards, tables
@@ -96,33 +96,47 @@ def score(faces: Path, detector: str, network: Network, batch_size: int) -> pd.D
     On a CPU each batch runs in one thread and several batches side by side: as fast as sharing one
     batch among the threads, and the last bits no longer depend on how many there are.
     """
-    columns = ["video_id", "frame", "face", "png"]
-    batches = shards.batches(tables.FACES, faces, columns, batch_size)
-    parts = []
+    columns = ["video_id", "frame", "face"]
+    found = list(shards.batches(tables.FACES, faces, columns, 100_000))
+    empty = tables.from_rows(tables.SCORES, [])[columns]
+    keys = pd.concat(found, ignore_index=True) if found else empty
+    batches = shards.batches(tables.FACES, faces, ["png"], batch_size)
+    logits = [np.empty(0, np.float32)]
     threads = torch.get_num_threads()
     workers = threads if network.device.type == "cpu" else 1
     torch.set_num_threads(1)
     try:
         with (
             ThreadPoolExecutor(workers) as pool,
-            tqdm(total=shards.count(tables.FACES, faces), desc=detector, unit="crop") as bar,
+            tqdm(total=len(keys), desc=detector, unit="crop") as bar,
         ):
             # as many batches at a time as there are workers bounds what is in memory
             while side_by_side := list(itertools.islice(batches, workers)):
-                for part in pool.map(lambda b: _score_batch(b, detector, network), side_by_side):
-                    parts.append(part)
+                for part in pool.map(lambda b: _score_batch(b, network), side_by_side):
+                    logits.append(part)
                     bar.update(len(part))
     finally:
         torch.set_num_threads(threads)
-    if not parts:
-        return tables.from_rows(tables.SCORES, [])
-    return pd.concat(parts, ignore_index=True)
+    table = keys.assign(detector=detector, fake_logit=np.concatenate(logits))
+    _refuse_non_finite(table)
+    return table
 
 
-def _score_batch(batch: pd.DataFrame, detector: str, network: Network) -> pd.DataFrame:
-    crops = np.stack([decode(png) for png in batch["png"]])
-    keys = batch[["video_id", "frame", "face"]]
-    return keys.assign(detector=detector, fake_logit=network(crops))
+def _score_batch(batch: pd.DataFrame, network: Network) -> Float32[np.ndarray, "crop"]:
+    return network(np.stack([decode(png) for png in batch["png"]]))
+
+
+def _refuse_non_finite(table: pd.DataFrame) -> None:
+    """Raise ValueError: pooling would take a NaN for a missing frame, or for a vote."""
+    wrong = table[~np.isfinite(table["fake_logit"])]
+    if len(wrong):
+        first = wrong.iloc[0]
+        msg = (
+            f"{first['detector']} scored {len(wrong)} of {len(table)} crops NaN or infinite, first "
+            f"{first['video_id']} frame {first['frame']}; use scores.precision: float32, and see "
+            "`deepbench weights verify`"
+        )
+        raise ValueError(msg)
 
 
 def decode(png: bytes) -> UInt8[np.ndarray, "height width 3"]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Shaped
 from scipy.special import expit
 
 from deepbench.core import params, plugins, tables
@@ -39,42 +40,43 @@ def pool(
 
 def combine(pooled: pd.DataFrame, settings: params.Videos) -> pd.DataFrame:
     """One row per video and ensemble of the weighted detectors."""
-    wide = pooled.pivot(index="video_id", columns="scorer", values="fake_logit")
-    used = pooled.pivot(index="video_id", columns="scorer", values="frames_used")
-    reason = pooled.groupby("video_id")["problem"].first()
+    wide = {
+        column: pooled.pivot(index="video_id", columns="scorer", values=column)
+        for column in ("fake_logit", "frames_used", "problem")
+    }
     parts = []
     for name, weights in settings.ensembles.items():
         members = [detector for detector, weight in weights.items() if weight > 0]
-        logits = wide.reindex(columns=members).to_numpy()
-        counts = (~np.isnan(logits)).sum(axis=1)
+        mine = {column: table.reindex(columns=members) for column, table in wide.items()}
+        logits = mine["fake_logit"].to_numpy()
         weight = np.array([weights[m] for m in members], dtype=np.float64)
-        fake = ENSEMBLES["weighted_mean"](logits, weight)
-        enough = counts >= settings.min_detectors
-        parts.append(
-            pd.DataFrame(
-                {
-                    "video_id": wide.index,
-                    "scorer": name,
-                    "fake_logit": np.where(enough, fake, np.nan),
-                    "frames_used": used.reindex(columns=members).max(axis=1).to_numpy("int32"),
-                    "problem": [
-                        _problem(reason[video], int(count), len(members), settings.min_detectors)
-                        for video, count in zip(wide.index, counts, strict=True)
-                    ],
-                }
-            )
-        )
+        fake = ENSEMBLES[settings.rule](logits, weight)
+        lost = np.isnan(logits)
+        enough = (~lost).sum(axis=1) >= settings.min_detectors
+        sentences = zip(mine["problem"].to_numpy(object), lost, strict=True)
+        ensemble = {
+            "video_id": wide["fake_logit"].index,
+            "scorer": name,
+            "fake_logit": np.where(enough, fake, np.nan),
+            "frames_used": mine["frames_used"].max(axis=1).to_numpy("int32"),
+            "problem": [_problem(said, gone, settings.min_detectors) for said, gone in sentences],
+        }
+        parts.append(pd.DataFrame(ensemble))
     return _finish(pd.concat(parts)) if parts else tables.from_rows(tables.VIDEOS, [])
 
 
-def _problem(reason: str, count: int, members: int, needed: int) -> str:
-    """The sentence of an ensemble's row; the first lost detector's reason explains a shortage."""
-    if count == members:
-        return reason
-    short = f"{count} of {members} detectors scored it"
+def _problem(
+    said: Shaped[np.ndarray, "detector"], lost: Bool[np.ndarray, "detector"], needed: int
+) -> str:
+    """The sentence of an ensemble's row: how many detectors are missing, and why the first is."""
+    count = int((~lost).sum())
+    short = f"{count} of {len(lost)} detectors scored it"
     if count < needed:
         short += f", {needed} are needed"
-    return f"{short}: {reason}" if reason else short
+    if lost.any():
+        return f"{short}: {said[lost][0]}"
+    # what befell the video, as frames without a face, befell every detector alike
+    return short if count < needed else str(said[0])
 
 
 def _finish(table: pd.DataFrame) -> pd.DataFrame:

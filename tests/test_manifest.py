@@ -50,9 +50,13 @@ def test_table_is_filtered_sorted_and_checked(ffpp):
 
 
 def test_empty_settings_mean_all(ffpp):
-    built = manifest.build("faceforensics", ffpp, settings((), ()))
-    assert len(built.videos) == 13
+    built = manifest.build("faceforensics", ffpp, settings(()))
     assert set(built.videos["split"]) == {"train", "val", "test"}
+
+
+def test_two_compressions_are_not_judged_as_one(ffpp):
+    with pytest.raises(ValueError, match="c23 and c40 together would be judged as one; name one"):
+        manifest.build("faceforensics", ffpp, settings((), ()))
 
 
 def test_methods_keep_the_reals(ffpp):

@@ -79,6 +79,12 @@ def test_frame_level_takes_the_highest_face(table):
     assert auc["n_fake"] == 6
 
 
+def test_a_video_without_frames_is_missing_at_frame_level_too(manifest, videos, frames):
+    some = frames[frames["video_id"] != "set/01"]
+    table = results.evaluate(manifest, videos, some, FAST, {"net": "abc"})
+    assert value(table, "auc", level="frame")["n_missing"] == 1
+
+
 def test_one_class_is_nan_with_a_note(table):
     auc = value(table, "auc", dataset="reals")
     assert np.isnan([auc["value"], auc["low"], auc["high"]]).all()

@@ -26,6 +26,13 @@ class Redness(torch.nn.Module):
         return torch.stack([blue, red], dim=1)
 
 
+class Broken(Redness):
+    """What a half-precision overflow ends in."""
+
+    def forward(self, x):
+        return super().forward(x) * float("nan")
+
+
 @pytest.fixture
 def network():
     return Network(Redness().eval(), PLAIN, torch.device("cpu"), torch.float32)
@@ -54,6 +61,12 @@ def test_one_row_per_crop_in_the_order_of_the_faces(faces, network):
     expected = np.arange(10) * 25 / 255
     np.testing.assert_allclose(table["fake_logit"], expected, atol=1e-6)
     tables.check(tables.SCORES, table)
+
+
+def test_a_score_that_is_no_number_is_refused(faces):
+    broken = Network(Broken().eval(), PLAIN, torch.device("cpu"), torch.float32)
+    with pytest.raises(ValueError, match=r"redness scored 10 of 10 crops NaN .* first v0 frame 0"):
+        scores.score(faces, "redness", broken, batch_size=4)
 
 
 def test_no_face_at_all_is_an_empty_table(tmp_path, network):

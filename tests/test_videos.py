@@ -10,6 +10,7 @@ from deepbench.core.tables import VideoRow
 
 SETTINGS = params.Videos(
     pooling="mean",
+    rule="weighted_mean",
     min_detectors=2,
     ensembles={"equal": {"one": 1.0, "two": 1.0}, "tilted": {"one": 3.0, "two": 1.0, "three": 0.0}},
 )
@@ -79,7 +80,15 @@ def test_an_ensemble_is_the_weighted_mean_of_probabilities(pooled):
 def test_too_few_detectors_is_nan_with_a_sentence(pooled):
     c = cell(videos.combine(pooled, SETTINGS), "equal", "c")
     assert np.isnan(c["fake_prob"])
-    assert "1 of 2 detectors scored it, 2 are needed" in c["problem"]
+    expected = "1 of 2 detectors scored it, 2 are needed: its faces have no score"
+    assert c["problem"] == expected
+
+
+def test_every_nan_has_a_reason_also_when_all_members_scored(pooled):
+    strict = SETTINGS.model_copy(update={"min_detectors": 3})
+    fused = videos.combine(pooled, strict)
+    assert fused["fake_logit"].isna().all()
+    assert (fused["problem"] != "").all()
 
 
 def test_one_detector_is_enough_where_the_settings_say_so(pooled):

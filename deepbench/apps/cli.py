@@ -24,8 +24,11 @@ def sample(args: argparse.Namespace) -> None:
         for name in params.load(args.root / "params.yaml").detectors:
             detector = plugins.load("detectors", name)
             # a stand-in of the same form where the published network is too large to ship
-            layout = getattr(detector, "demo_layout", detector.layout)()
-            demo_weights.write(layout, DEMO_SEED, checkpoints / name / detector.CARD.weights)
+            layout = getattr(detector, "demo_layout", getattr(detector, "layout", None))
+            if layout is None:
+                print(f"{checkpoints / name}: no demo weights, for its file states no layout")
+                continue
+            demo_weights.write(layout(), DEMO_SEED, checkpoints / name / detector.CARD.weights)
         print(f"{checkpoints}: demo weights (random; their scores mean nothing)")
     else:
         print(f"{checkpoints}: left as it is, not empty")
@@ -78,6 +81,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         args.run(args)
     except (ValueError, OSError, KeyError, RuntimeError) as error:
-        print(f"deepbench: {error}", file=sys.stderr)
+        # str() of a KeyError puts its sentence in quotes
+        print(
+            f"deepbench: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr
+        )
         return 1
     return 0

@@ -49,7 +49,7 @@ class Faces(Block):
 class Scores(Block):
     """How the detectors run."""
 
-    profile: str
+    profile: Literal["published", "imagenet_224"]
     precision: Literal["float32", "bfloat16", "float16"]
     batch_size: Positive
     device: Literal["auto", "cpu", "cuda", "mps"]
@@ -58,7 +58,8 @@ class Scores(Block):
 class Videos(Block):
     """From frames to videos, from detectors to ensembles."""
 
-    pooling: str
+    pooling: Literal["mean", "majority", "confidence"]
+    rule: Literal["weighted_mean"]
     min_detectors: Positive
     ensembles: dict[str, dict[str, Annotated[float, Field(ge=0)]]]
 
@@ -100,9 +101,11 @@ class Params(Block):
             if name in self.detectors:
                 msg = f"videos.ensembles.{name} has the name of a detector; choose another"
                 raise ValueError(msg)
-            if not sum(weights.values()):
+            members = sum(weight > 0 for weight in weights.values())
+            if members < self.videos.min_detectors:
                 msg = (
-                    f"videos.ensembles.{name}: all weights are 0; give at least one detector weight"
+                    f"videos.ensembles.{name} gives weight to {members} detectors, fewer than "
+                    f"videos.min_detectors ({self.videos.min_detectors}): it would score no video"
                 )
                 raise ValueError(msg)
         return self

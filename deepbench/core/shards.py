@@ -11,7 +11,11 @@ from deepbench.core import tables
 
 
 class ShardWriter:
-    """Collects rows and writes `<table>-00000.parquet`, ... of at most `rows_per_shard` rows."""
+    """Collects rows and writes `<table>-00000.parquet`, ... as soon as one is full.
+
+    What is added at once stays in one shard, so that a shard may hold a little more than
+    `rows_per_shard` rows.
+    """
 
     def __init__(self, table: tables.Table, folder: Path, rows_per_shard: int = 2000) -> None:
         self._table, self._folder, self._limit = table, folder, rows_per_shard

@@ -101,11 +101,11 @@ RESULTS = Table(
         "level": pa.string(),  # video, frame
         "metric": pa.string(),
         "value": pa.float64(),  # NaN where undefined; `note` says why
-        "low": pa.float64(),  # 95 % interval
+        "low": pa.float64(),  # interval of the level in params.yaml; NaN where `note` says why
         "high": pa.float64(),
         "n_real": pa.int32(),
         "n_fake": pa.int32(),
-        "n_missing": pa.int32(),  # in the manifest, but not scored
+        "n_missing": pa.int32(),  # videos of the manifest without any score, at either level
         "protocol": pa.string(),
         "note": pa.string(),
     },

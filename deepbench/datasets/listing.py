@@ -1,4 +1,4 @@
-"""Folders read once, and what is there compared with the official counts."""
+"""Folders listed, and what is there compared with the official counts."""
 
 import os
 from collections import Counter

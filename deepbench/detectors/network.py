@@ -74,6 +74,10 @@ def ready(
     if precision not in PRECISIONS:
         raise ValueError(plugins.unknown("precision", precision, list(PRECISIONS)))
     dtype, target = PRECISIONS[precision], _present(device)
+    if target.type == "cuda" and dtype is torch.float32:
+        # by default convolutions run in TF32, with 10 bits, and by whichever algorithm is fastest
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     kept = {name: module.get_submodule(name).state_dict() for name in exact}
     module.to(device=target, dtype=dtype).eval().requires_grad_(False)
     for name, values in kept.items():

@@ -103,10 +103,8 @@ def _pages(reports: Path) -> dict[str, list[str]]:
 def log(inputs: Inputs, root: Path = Path()) -> tracking.TrackedRun:
     """Log this state to MLflow unless it is there already."""
     files = tuple(p for p in (root / RECORDED, root / METRICS) if p.exists())
-    children = records.children(inputs, root)
-    return tracking.log_state(
-        root, inputs.state.digest, records.parent(inputs, root, files), children
-    )
+    parent, children = records.parent(inputs, root, files), records.children(inputs, root)
+    return tracking.log_state(root, inputs.state.digest, parent, children)
 
 
 def headline(results: pd.DataFrame) -> pd.DataFrame:

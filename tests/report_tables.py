@@ -210,10 +210,11 @@ def checkout(root: Path) -> Inputs:
 
 
 def lock(root: Path, results_md5: str = "11", report_md5: str = "22") -> None:
-    """A dvc.lock of three stages."""
+    """A dvc.lock of a few stages."""
     watched = yaml.safe_load((ROOT / "params.yaml").read_text())["roots"]["dfdc"]["watch"]
     stages = {
         "manifest@dfdc": {"cmd": "a", "deps": [{"path": watched, "md5": "dada.dir"}]},
+        "scores@dfdc-xception": {"cmd": "b"},
         "results": {"outs": [{"path": "artifacts/results.parquet", "md5": results_md5}]},
         "report": {"cmd": "c", "outs": [{"path": "reports/report/report.html", "md5": report_md5}]},
         "latency": {"cmd": "d", "outs": [{"path": "reports/latency", "md5": report_md5}]},

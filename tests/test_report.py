@@ -11,7 +11,7 @@ import report_tables as made
 
 from deepbench import report
 from deepbench.core import tables
-from deepbench.reporting import page, tracking
+from deepbench.reporting import page, records, tracking
 from deepbench.sample import pack
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -119,7 +119,7 @@ def test_mlflow_holds_a_child_per_data_set_and_scorer(run):
     ]  # fmt: skip
     assert effort.params["crop"] == "aligned"
     assert effort.tags["data"] == "dada.dir"
-    assert math.isnan(folder.metrics["auc"])
+    assert "auc" not in folder.metrics
     assert folder.tags["undefined.auc"] == made.ONE_CLASS
     assert found["dfdc xception"].data.metrics["seconds.scores"] == 12.5
     half = found["dfdc effort_half"].data
@@ -128,6 +128,12 @@ def test_mlflow_holds_a_child_per_data_set_and_scorer(run):
     parent = found[f"state {inputs.state.digest[:12]}"].data
     assert parent.metrics["seconds.scores.dfdc-xception"] == 12.5
     assert parent.metrics["auc.dfdc.effort"] == row["value"]
+    assert parent.tags["undefined.auc.folder.effort"] == made.ONE_CLASS
+    f3net = found["dfdc f3net"].data
+    assert f3net.tags["undefined.log_loss"] == "infinite"
+    assert all(
+        math.isfinite(v) and v < 1e300 for r in found.values() for v in r.data.metrics.values()
+    )
     assert parent.tags["git.commit"].startswith("none")
     assert parent.params["faces.crop"] == "aligned"
     table = client.search_runs([experiment], "attributes.run_name = 'dfdc effort'")[0]
@@ -135,9 +141,26 @@ def test_mlflow_holds_a_child_per_data_set_and_scorer(run):
     assert files == {"videos.json", "roc.svg"}
 
 
-def test_a_second_time_logs_nothing(run):
+def test_the_comparison_in_the_readme(run):
+    root, inputs, _ = run
+    mlflow.set_tracking_uri(tracking.store(root))
+    try:
+        runs = mlflow.search_runs(
+            experiment_names=["deepbench"], filter_string="tags.scorer = 'equal'"
+        )
+    finally:
+        mlflow.set_tracking_uri(None)
+    table = runs.pivot_table(
+        index="tags.dataset", columns="tags.deepbench.state", values="metrics.auc"
+    )
+    assert list(table.columns) == [inputs.state.digest]
+    assert set(table.index) == set(made.METHODS) - {"folder"}  # whose AUC is undefined
+
+
+def test_a_second_time_logs_nothing(run, monkeypatch):
     root, inputs, lines = run
     assert any("logged as run" in line for line in lines)
+    monkeypatch.setattr(records, "_child", None)  # nothing is made for it either
     assert not report.log(inputs, root).created
 
 

@@ -49,7 +49,8 @@ def repro(args: argparse.Namespace) -> None:
     """Run `dvc repro` with several stages side by side."""
     from deepbench.apps import parallel
 
-    parallel.repro(args.root, args.jobs)
+    for path in parallel.repro(args.root, args.jobs):
+        print(f"{path}: removed, params.yaml no longer names it")
 
 
 def report(args: argparse.Namespace) -> None:

@@ -5,6 +5,8 @@ import pandas as pd
 from deepbench.reporting import html
 from deepbench.reporting.inputs import Inputs, scorers
 
+SHOWN = 200  # rows of problems; a page of a hundred thousand opens in no browser
+
 
 def losses(inputs: Inputs) -> html.Table:
     """Videos and frames that reached each step, per data set, split and class."""
@@ -40,17 +42,31 @@ def losses(inputs: Inputs) -> html.Table:
 
 
 def problems(inputs: Inputs) -> html.Table:
-    """Every video with a problem, each sentence once, and who says it."""
+    """Every video with a problem, each sentence once, and who says it.
+
+    Of more than `SHOWN` rows the first stand here, and a last one counts the rest.
+    """
+    everyone = scorers(inputs)
     ledger = inputs.ledger.assign(scorer="faces")
     columns = ["video_id", "scorer", "problem"]
     said = pd.concat([ledger[columns], inputs.videos[columns]], ignore_index=True)
     said = said[said["problem"] != ""]
-    rank = {"faces": -1} | {name: place for place, name in enumerate(scorers(inputs))}
+    rank = {"faces": -1} | {name: place for place, name in enumerate(everyone)}
     said = said.sort_values("scorer", key=lambda names: names.map(rank), kind="stable")
+    found = said.groupby(["video_id", "problem"], as_index=False).agg({"scorer": list})
+    first = found.head(SHOWN)
     rows = [
-        html.row(str(video), str(sentence), _names(group["scorer"].tolist(), scorers(inputs)))
-        for (video, sentence), group in said.groupby(["video_id", "problem"])
+        html.row(str(video), str(sentence), _names(names, everyone))
+        for video, sentence, names in zip(
+            first["video_id"], first["problem"], first["scorer"], strict=True
+        )
     ]
+    if len(found) > SHOWN:
+        where = (
+            f"only the first {SHOWN} rows are shown; artifacts/faces/<dataset>/ledger.parquet has "
+            "all problems of faces, artifacts/videos.parquet those of scorers"
+        )
+        rows.append(html.row(f"{len(found) - SHOWN:,} more rows", where, "not shown"))
     return html.Table("Videos with a problem", ["Video", "Problem", "Found by"], rows)
 
 

@@ -36,12 +36,10 @@ class Commit(NamedTuple):
 
 
 def state(root: Path, settings: params.Params) -> State:
-    """Digest of dvc.lock without the stages beside the road; of the tables where it is missing."""
-    lock = root / "dvc.lock"
-    stages: dict[str, Any] = {}
-    if lock.exists():
-        everything = (yaml.safe_load(lock.read_text("utf-8")) or {}).get("stages", {})
-        stages = {name: s for name, s in everything.items() if name.split("@")[0] in ROAD}
+    """Digest of the stages on the road in dvc.lock; of the tables where it has none."""
+    asked = _asked(settings)
+    # DVC keeps the entries of data sets and detectors that are no longer in params.yaml
+    stages = {name: stage for name, stage in recorded(root).items() if name in asked}
     data = {name: _digest_of(stages, name, settings.roots[name]) for name in settings.datasets}
     if stages:
         content = {name: _content(stage) for name, stage in stages.items()}
@@ -57,6 +55,28 @@ def state(root: Path, settings: params.Params) -> State:
         "so they were made outside `dvc repro`"
     )
     return State(digest_of_files.hexdigest(), sentence, data)
+
+
+def recorded(root: Path) -> dict[str, Any]:
+    """What dvc.lock says of each stage, by stage name; nothing where there is no such file."""
+    lock = root / "dvc.lock"
+    if not lock.exists():
+        return {}
+    return (yaml.safe_load(lock.read_text("utf-8")) or {}).get("stages") or {}
+
+
+def _asked(settings: params.Params) -> set[str]:
+    """Names of the stages on the road that the settings ask for."""
+    items = {
+        "manifest": settings.datasets,
+        "faces": settings.datasets,
+        "scores": [f"{d}-{name}" for d in settings.datasets for name in settings.detectors],
+    }
+    return {
+        name
+        for kind in ROAD
+        for name in ([f"{kind}@{item}" for item in items[kind]] if kind in items else [kind])
+    }
 
 
 def _content(stage: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from deepbench.reporting import plots, provenance, tracking
@@ -12,12 +13,16 @@ from deepbench.reporting.scoreboard import ALL, Key, index
 def parent(inputs: Inputs, root: Path, files: tuple[Path, ...]) -> tracking.Record:
     """The run of the whole state: settings, every video AUC, the seconds of each stage."""
     results = index(inputs.results)
-    aucs = {
-        _name(f"auc.{key.dataset}.{key.scorer}"): found.value
-        for key, found in results.items()
-        if (key.method, key.level, key.metric) == (ALL, "video", "auc")
+    aucs: dict[str, float] = {}
+    undefined: dict[str, str] = {}
+    for key, found in results.items():
+        if (key.method, key.level, key.metric) == (ALL, "video", "auc"):
+            name = _name(f"auc.{key.dataset}.{key.scorer}")
+            _sort({name: found.value}, found.note, aucs, undefined)
+    seconds = {
+        _name(f"{timing.metric}.{stage}"): timing.seconds
+        for stage, timing in tracking.timings(root).items()
     }
-    seconds = {_name(f"seconds.{s}"): value for s, value in tracking.timings(root).items()}
     here = provenance.commit(root)
     tags = {
         "git.commit": here.name,
@@ -28,35 +33,34 @@ def parent(inputs: Inputs, root: Path, files: tuple[Path, ...]) -> tracking.Reco
     weights = {f"weights.{run.detector}": run.weights_sha256 for run in inputs.runs}
     return tracking.Record(
         name=f"state {inputs.state.digest[:12]}",
-        tags=tags | {k: v or "not recorded" for k, v in (digests | weights).items()},
+        tags=tags | undefined | {k: v or "not recorded" for k, v in (digests | weights).items()},
         params=_flat(inputs.settings.model_dump(mode="json")),
         metrics=aucs | seconds,
         files=files,
     )
 
 
-def children(inputs: Inputs, root: Path) -> list[tracking.Record]:
-    """One run per data set and scorer."""
-    seconds = tracking.timings(root)
-    return [
-        _child(inputs, dataset, scorer, seconds.get(f"scores@{dataset}-{scorer}"))
-        for dataset in inputs.settings.datasets
-        for scorer in scorers(inputs)
-    ]
+def children(inputs: Inputs, root: Path) -> Iterator[tracking.Record]:
+    """One run per data set and scorer, made when it is asked for: each has a table and a figure."""
+    timings = tracking.timings(root)
+    for dataset in inputs.settings.datasets:
+        for scorer in scorers(inputs):
+            yield _child(inputs, dataset, scorer, timings.get(f"scores@{dataset}-{scorer}"))
 
 
-def _child(inputs: Inputs, dataset: str, scorer: str, seconds: float | None) -> tracking.Record:
+def _child(
+    inputs: Inputs, dataset: str, scorer: str, timing: tracking.Timing | None
+) -> tracking.Record:
     metrics: dict[str, float] = {}
-    notes: dict[str, str] = {}
+    undefined: dict[str, str] = {}
     for key, found in index(inputs.results).items():
         if (key.dataset, key.scorer) != (dataset, scorer):
             continue
         name = _metric(key)
-        metrics |= {name: found.value, f"{name}.low": found.low, f"{name}.high": found.high}
-        if math.isnan(found.value):
-            notes[f"undefined.{name}"] = found.note
-    if seconds is not None:
-        metrics["seconds.scores"] = seconds
+        values = {name: found.value, f"{name}.low": found.low, f"{name}.high": found.high}
+        _sort(values, found.note, metrics, undefined)
+    if timing is not None:
+        metrics[f"{timing.metric}.scores"] = timing.seconds
     runs = [
         run
         for run in inputs.runs
@@ -71,13 +75,25 @@ def _child(inputs: Inputs, dataset: str, scorer: str, seconds: float | None) -> 
             "scorer": scorer,
             "data": inputs.state.data.get(dataset) or "not recorded",
             **{f"weights.{run.detector}": run.weights_sha256 for run in runs},
-            **notes,
+            **undefined,
         },
         params=_settings(inputs, dataset, scorer, runs),
         metrics=metrics,
         tables={"videos.json": own},
         figures={"roc.svg": plots.roc(own, {})},
     )
+
+
+def _sort(
+    values: dict[str, float], note: str, metrics: dict[str, float], undefined: dict[str, str]
+) -> None:
+    """Put finite values among the metrics, and the reasons of the others among the tags."""
+    for name, value in values.items():
+        if math.isfinite(value):
+            metrics[name] = value
+        else:
+            reason = note or "the table gives no reason"
+            undefined[f"undefined.{name}"] = "infinite" if math.isinf(value) else reason
 
 
 def _settings(inputs: Inputs, dataset: str, scorer: str, runs: list[ScoreRun]) -> dict[str, str]:

@@ -4,6 +4,8 @@ The store is `mlflow.db` with files in `mlartifacts/`, both at the root of the c
 comparison of any two states is one `mlflow.search_runs` away:
 
     mlflow.search_runs(experiment_names=["deepbench"], filter_string="tags.dataset = 'dfdc'")
+
+Parents and children carry their state in the tag `deepbench.state`.
 """
 
 import json
@@ -11,7 +13,7 @@ import logging
 import os
 import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -22,9 +24,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from deepbench.reporting import provenance
+
 if TYPE_CHECKING:
     # takes seconds to import, and only logging needs it
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 EXPERIMENT = "deepbench"
 STATE, COMPLETE, PARENT = "deepbench.state", "deepbench.complete", "mlflow.parentRunId"
@@ -37,10 +42,24 @@ class Record:
     name: str
     tags: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)  # NaN is kept as NaN
+    metrics: dict[str, float] = field(
+        default_factory=dict
+    )  # finite: MLflow makes 1.8e308 of infinity
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)  # by file name, .json
     figures: dict[str, Figure] = field(default_factory=dict)  # by file name, .svg or .png
     files: tuple[Path, ...] = ()
+
+
+class Timing(NamedTuple):
+    """How long a stage took, and how many stages ran at a time."""
+
+    seconds: float
+    jobs: int
+
+    @property
+    def metric(self) -> str:
+        """Its name in MLflow: seconds beside other stages do not compare with seconds alone."""
+        return "seconds" if self.jobs == 1 else "seconds_shared"
 
 
 class TrackedRun(NamedTuple):
@@ -50,17 +69,20 @@ class TrackedRun(NamedTuple):
     created: bool
 
 
-def log_state(root: Path, state: str, parent: Record, children: list[Record]) -> TrackedRun:
-    """Log a state once; a second call finds the first's run, a crashed attempt is replaced."""
+def log_state(root: Path, state: str, parent: Record, children: Iterable[Record]) -> TrackedRun:
+    """Log a state once; a second call finds the first's run, a crashed attempt is replaced.
+
+    The children are made one by one as they are logged, and not at all for a state that is there.
+    """
     with _quiet():
         client, experiment = _open(root.resolve())
-        for found in client.search_runs([experiment], f"tags.`{STATE}` = '{state}'"):
+        for found in _parents(client, experiment, state):
             if COMPLETE in found.data.tags:
                 return TrackedRun(found.info.run_id, False)
             _delete(client, experiment, found.info.run_id)
         run_id = _log(client, experiment, parent, {STATE: state})
         for child in tqdm(children, desc="MLflow", unit="run"):
-            nested = _log(client, experiment, child, {PARENT: run_id})
+            nested = _log(client, experiment, child, {PARENT: run_id, STATE: state})
             client.set_terminated(nested)
         client.set_tag(run_id, COMPLETE, "true")
         client.set_terminated(run_id)
@@ -97,6 +119,16 @@ def _move(database: Path, old: str, new: str) -> None:
                 f"WHERE substr({column}, 1, ?) = ?",
                 (new, len(old) + 1, len(old), old),
             )
+
+
+def _parents(client: "MlflowClient", experiment: str, state: str) -> list["Run"]:
+    """The parent runs of a state, of which crashes may leave several."""
+    # one answer holds 1,000 runs, and a parent is older than its children; MLflow cannot search
+    # for the absence of a tag
+    runs = client.search_runs(
+        [experiment], f"tags.`{STATE}` = '{state}'", order_by=["attributes.start_time ASC"]
+    )
+    return [run for run in runs if PARENT not in run.data.tags]
 
 
 def _delete(client: "MlflowClient", experiment: str, run_id: str) -> None:
@@ -146,10 +178,13 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def timings(root: Path) -> dict[str, float]:
-    """Seconds of each stage that the notebook runner has timed, by stage name."""
+def timings(root: Path) -> dict[str, Timing]:
+    """What the notebook runner has timed of the stages in dvc.lock, by stage name."""
+    known = provenance.recorded(root)
     found = {}
     for path in sorted((root / "artifacts" / "timings").glob("*.json")):
         timed = json.loads(path.read_text("utf-8"))
-        found[str(timed["stage"])] = float(timed["seconds"])
+        # a stage that was renamed or dropped leaves its file behind
+        if timed["stage"] in known:
+            found[timed["stage"]] = Timing(float(timed["seconds"]), int(timed.get("jobs", 1)))
     return found

@@ -22,6 +22,21 @@ def test_the_state_is_that_of_the_stages_behind_the_figures(tmp_path, settings):
     assert provenance.state(tmp_path, settings).digest != first.digest
 
 
+def test_the_state_forgets_what_params_no_longer_name(tmp_path, settings):
+    made.lock(tmp_path)
+    first = provenance.state(tmp_path, settings)
+    lock = tmp_path / "dvc.lock"
+    asked = lock.read_text()
+    stale = [
+        "manifest@gone", "faces@gone", "scores@gone-effort", "scores@dfdc-gone", "manifest",
+    ]  # fmt: skip
+    lock.write_text(asked + "".join(f"  {name}: {{cmd: a}}\n" for name in stale))
+    assert len(provenance.recorded(tmp_path)) == 5 + len(stale)
+    assert provenance.state(tmp_path, settings) == first
+    lock.write_text(asked + "  scores@dfdc-effort: {cmd: a}\n")
+    assert provenance.state(tmp_path, settings).digest != first.digest
+
+
 def test_the_state_knows_the_data(tmp_path, settings):
     made.lock(tmp_path)
     data = provenance.state(tmp_path, settings).data

@@ -144,7 +144,7 @@ def restore(clone):
 def test_an_ensemble_weight_runs_no_inference_again(clone, restore):
     edit(restore("params.yaml"), lambda s: s["videos"]["ensembles"]["equal"].update(effort=2))
     found = stale(clone)
-    assert set(found) == {"videos", "report"}, found
+    assert set(found) == {"videos", "results", "report"}, found
 
 
 def test_the_code_of_pooling_concerns_the_videos_and_what_follows(clone, restore):

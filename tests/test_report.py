@@ -14,7 +14,11 @@ from deepbench.core import tables
 from deepbench.reporting import page, records, tracking
 from deepbench.sample import pack
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    # a store is made and a whole report drawn
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 
 
 @pytest.fixture(scope="module")

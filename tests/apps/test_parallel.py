@@ -10,6 +10,9 @@ import yaml
 from deepbench.apps import parallel
 from deepbench.core import params
 
+# every test starts DVC several times
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -50,6 +50,7 @@ class Reader(HTMLParser):
         return [attrs for name, attrs in self.tags if name == tag]
 
 
+@pytest.mark.slow  # two whole pages
 def test_equal_tables_give_equal_bytes(text):
     assert page.compose(made.inputs()) == text
 

@@ -8,6 +8,9 @@ import report_tables as made
 from deepbench.reporting import anchors, published
 from deepbench.statistics import deepfakebench
 
+# whole pages are composed
+pytestmark = pytest.mark.slow
+
 KNOWN = anchors.load()
 
 

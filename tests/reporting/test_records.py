@@ -7,6 +7,9 @@ import report_tables as made
 
 from deepbench.reporting import records
 
+# a whole report's figures are drawn
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def inputs():

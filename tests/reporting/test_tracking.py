@@ -10,7 +10,11 @@ from deepbench.reporting import tracking
 from deepbench.reporting.tracking import Record
 
 # MLflow uses what SQLAlchemy and others have deprecated
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    # a store is made and a whole report drawn
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 
 
 def record(name, **more):

@@ -11,6 +11,9 @@ from deepbench.datasets import deepfakebench
 from deepbench.reporting import anchors
 from deepbench.reporting.anchors import Anchor
 
+# a whole report's inputs are made
+pytestmark = pytest.mark.slow
+
 KNOWN = anchors.load()
 OURS = set(plugins.names("detectors"))
 

@@ -10,6 +10,9 @@ import report_tables as made
 from deepbench.reporting import attrition, html, page, scoreboard, setup
 from deepbench.reporting.inputs import members, scored_videos, trained_on
 
+# whole pages are composed
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def inputs():
@@ -50,7 +53,6 @@ class Reader(HTMLParser):
         return [attrs for name, attrs in self.tags if name == tag]
 
 
-@pytest.mark.slow  # two whole pages
 def test_equal_tables_give_equal_bytes(text):
     assert page.compose(made.inputs()) == text
 

@@ -83,12 +83,18 @@ def check(root: Path, settings: params.Params) -> None:
                 f"sample` in a checkout with an empty weights/, or take {name} out of detectors "
                 "and of videos.ensembles in params.yaml"
             )
+    faults += [
+        f"scores {name}: nothing at {place.path}; put the file there, or take {name} out of "
+        "external in params.yaml"
+        for name, place in settings.external.items()
+        if not (root / place.path).exists()
+    ]
     if faults:
         raise ValueError("\n".join(faults))
 
 
 def prune(root: Path, settings: params.Params) -> list[Path]:
-    """Remove tables of data sets and detectors that params.yaml no longer names.
+    """Remove tables of data sets and scorers that params.yaml no longer names.
 
     Later stages depend on the whole folders, so that a table left behind would change what DVC
     records of them. Returns what was removed.
@@ -98,12 +104,14 @@ def prune(root: Path, settings: params.Params) -> list[Path]:
     stale = [path for path in tables if path.stem not in settings.datasets]
     for kind in ("faces", "scores"):
         folders = [path for path in sorted((artifacts / kind).glob("*")) if path.is_dir()]
-        stale += [folder for folder in folders if folder.name not in settings.datasets]
-    for dataset in settings.datasets:
+        known = [*settings.datasets, *(["external"] if kind == "scores" else [])]
+        stale += [folder for folder in folders if folder.name not in known]
+    named = dict.fromkeys(settings.datasets, settings.detectors)
+    for folder, scorers in (named | {"external": list(settings.external)}).items():
         stale += [
             path
-            for path in sorted((artifacts / "scores" / dataset).glob("*"))
-            if path.suffix in (".parquet", ".json") and path.stem not in settings.detectors
+            for path in sorted((artifacts / "scores" / folder).glob("*"))
+            if path.suffix in (".parquet", ".json") and path.stem not in scorers
         ]
     for path in stale:
         if path.is_dir() and not path.is_symlink():

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+LEARNT = ("rank_mean", "stack")  # ensemble rules that look at the development split
 
 
 class Block(BaseModel):
@@ -43,7 +44,23 @@ class Faces(Block):
     factor: Annotated[float, Field(gt=0, lt=1)]
     confidence: Fraction
     select: Literal["track", "largest", "confident", "all"]
-    crop: Literal["aligned", "padded", "margin", "whole"]
+    crop: Literal["aligned", "padded", "margin", "whole", "dlib"]
+    landmark_model: str
+    landmark_sha256: str
+
+    @model_validator(mode="after")
+    def _dlib_has_its_model(self) -> "Faces":
+        if self.crop == "dlib" and not self.landmark_model:
+            msg = "crop 'dlib' needs the file of its 81-point model as landmark_model (found none)"
+            raise ValueError(msg)
+        if self.crop != "dlib" and (self.landmark_model or self.landmark_sha256):
+            msg = (
+                f"crop {self.crop!r} with landmark_model {self.landmark_model!r} and "
+                f"landmark_sha256 {self.landmark_sha256!r}: only the crop 'dlib' uses them, leave "
+                "both empty"
+            )
+            raise ValueError(msg)
+        return self
 
 
 class Scores(Block):
@@ -55,13 +72,38 @@ class Scores(Block):
     device: Literal["auto", "cpu", "cuda", "mps"]
 
 
+class External(Block):
+    """Scores that somebody else made: a CSV or Parquet file."""
+
+    path: str
+
+
+class Ensemble(Block):
+    """A rule and who takes part: a weight of 0 is out."""
+
+    rule: Literal["weighted_mean", "weighted_log_odds", "median", "max", "rank_mean", "stack"]
+    weights: dict[str, Annotated[float, Field(ge=0)]]
+
+    @property
+    def members(self) -> list[str]:
+        """The scorers with weight."""
+        return [name for name, weight in self.weights.items() if weight > 0]
+
+    @model_validator(mode="after")
+    def _weights_are_used(self) -> "Ensemble":
+        weighted = {name: w for name, w in self.weights.items() if w not in (0, 1)}
+        if weighted and not self.rule.startswith("weighted"):
+            msg = f"the rule {self.rule} has no use for weights {weighted}; give 1 (in) or 0 (out)"
+            raise ValueError(msg)
+        return self
+
+
 class Videos(Block):
     """From frames to videos, from detectors to ensembles."""
 
-    pooling: Literal["mean", "majority", "confidence"]
-    rule: Literal["weighted_mean"]
+    pooling: Literal["mean", "majority", "confidence", "median", "max", "quality"]
     min_detectors: Positive
-    ensembles: dict[str, dict[str, Annotated[float, Field(ge=0)]]]
+    ensembles: dict[str, Ensemble]
 
 
 class Results(Block):
@@ -72,6 +114,34 @@ class Results(Block):
     replicates: Positive
 
 
+class Comparisons(Block):
+    """Which metrics the paired tests are about."""
+
+    metrics: Annotated[
+        list[Literal["auc", "ap", "eer", "balanced_accuracy", "log_loss", "brier"]],
+        Field(min_length=1),
+    ]
+
+
+class Ensembles(Block):
+    """How the weightings are compared."""
+
+    simplex_steps: Positive
+
+
+class Calibration(Block):
+    """False positive rates that thresholds keep to on the development split; bins of diagrams."""
+
+    false_positive_rates: list[Annotated[float, Field(gt=0, lt=1)]]
+    bins: Positive
+
+
+class Sensitivity(Block):
+    """Which choices are varied."""
+
+    frames: list[Positive]
+
+
 class Params(Block):
     """The whole file."""
 
@@ -79,11 +149,22 @@ class Params(Block):
     datasets: Annotated[list[str], Field(min_length=1)]
     detectors: Annotated[list[str], Field(min_length=1)]
     roots: dict[str, Root]
+    development: str
+    external: dict[str, External]
     manifest: Manifest
     faces: Faces
     scores: Scores
     videos: Videos
     results: Results
+    comparisons: Comparisons
+    ensembles: Ensembles
+    calibration: Calibration
+    sensitivity: Sensitivity
+
+    @property
+    def scorers(self) -> list[str]:
+        """Detectors, then scores from elsewhere, then ensembles."""
+        return [*self.detectors, *self.external, *self.videos.ensembles]
 
     @model_validator(mode="after")
     def _names_agree(self) -> "Params":
@@ -91,24 +172,40 @@ class Params(Block):
             named, placed = sorted(self.datasets), sorted(self.roots)
             msg = f"datasets {named} and roots {placed} must name the same data sets"
             raise ValueError(msg)
-        for name, weights in self.videos.ensembles.items():
-            strangers = sorted(set(weights) - set(self.detectors))
-            if strangers:
-                msg = (
-                    f"videos.ensembles.{name} weighs {strangers}, not in detectors {self.detectors}"
-                )
-                raise ValueError(msg)
-            if name in self.detectors:
-                msg = f"videos.ensembles.{name} has the name of a detector; choose another"
-                raise ValueError(msg)
-            members = sum(weight > 0 for weight in weights.values())
-            if members < self.videos.min_detectors:
-                msg = (
-                    f"videos.ensembles.{name} gives weight to {members} detectors, fewer than "
-                    f"videos.min_detectors ({self.videos.min_detectors}): it would score no video"
-                )
-                raise ValueError(msg)
+        if self.development and self.development not in self.datasets:
+            msg = (
+                f"development {self.development!r} is not one of the datasets {self.datasets}; "
+                'leave it empty ("") to do without a development split'
+            )
+            raise ValueError(msg)
+        if doubled := {name for name in self.scorers if self.scorers.count(name) > 1}:
+            msg = (
+                f"{sorted(doubled)} names two scorers; detectors, external and videos.ensembles "
+                "need names of their own"
+            )
+            raise ValueError(msg)
+        for name, ensemble in self.videos.ensembles.items():
+            self._can_score(name, ensemble)
         return self
+
+    def _can_score(self, name: str, ensemble: Ensemble) -> None:
+        known = [*self.detectors, *self.external]
+        if strangers := sorted(set(ensemble.weights) - set(known)):
+            msg = f"videos.ensembles.{name} weighs {strangers}, not among {known}"
+            raise ValueError(msg)
+        if len(ensemble.members) < self.videos.min_detectors:
+            msg = (
+                f"videos.ensembles.{name} gives weight to {len(ensemble.members)} detectors, fewer "
+                f"than videos.min_detectors ({self.videos.min_detectors}): it would score no video"
+            )
+            raise ValueError(msg)
+        if ensemble.rule in LEARNT and not (self.development and "val" in self.manifest.splits):
+            msg = (
+                f"videos.ensembles.{name}: the rule {ensemble.rule} learns from the development "
+                f"split; it needs val in manifest.splits (found {self.manifest.splits}) and a data "
+                f"set as development (found {self.development!r})"
+            )
+            raise ValueError(msg)
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

@@ -50,7 +50,7 @@ FACES = Table(
         "landmarks": pa.list_(
             pa.float32(), 10
         ),  # x, y of left eye, right eye, nose, mouth left, right
-        "confidence": pa.float32(),  # the face detector's, 0 to 1; NaN if none ran
+        "confidence": pa.float32(),  # the face detector's, 0 to 1; NaN if it gives none
         "sharpness": pa.float32(),  # variance of the Laplacian of the grey crop
         "png": pa.binary(),  # the crop, lossless RGB
     },
@@ -103,6 +103,8 @@ RESULTS = Table(
         "value": pa.float64(),  # NaN where undefined; `note` says why
         "low": pa.float64(),  # interval of the level in params.yaml; NaN where `note` says why
         "high": pa.float64(),
+        "plain_low": pa.float64(),  # as if every item were independent of all others: too narrow
+        "plain_high": pa.float64(),
         "n_real": pa.int32(),
         "n_fake": pa.int32(),
         "n_missing": pa.int32(),  # videos of the manifest without any score, at either level
@@ -167,6 +169,25 @@ def check(table: Table, frame: pd.DataFrame) -> None:
             raise ValueError(msg)
 
 
+def labelled(manifest: pd.DataFrame, videos: pd.DataFrame, split: str) -> pd.DataFrame:
+    """One row per scorer and video of a split: label, cluster_id, ... and its fake_logit.
+
+    Raises:
+        ValueError: a scorer says nothing of a video, not even that it is lost.
+    """
+    facts = manifest.loc[manifest["split"] == split]
+    facts = facts[["video_id", "dataset", "method", "label", "cluster_id"]]
+    table = facts.merge(videos[["video_id", "scorer", "fake_logit"]], on="video_id")
+    scorers = videos["scorer"].nunique()
+    if len(table) != len(facts) * scorers:
+        msg = (
+            f"{len(facts)} {split} videos and {scorers} scorers, but {len(table)} rows in table "
+            "videos; make it anew: dvc repro -f -s videos"
+        )
+        raise ValueError(msg)
+    return table
+
+
 def write(table: Table, frame: pd.DataFrame, path: Path) -> None:
     """Check and write one parquet file; the same frame gives the same bytes."""
     check(table, frame)
@@ -178,6 +199,13 @@ def write(table: Table, frame: pd.DataFrame, path: Path) -> None:
 
 def read(table: Table, *paths: Path) -> pd.DataFrame:
     """Read and check parquet files, or folders of shards in the order of their names, as one."""
+    frame = read_columns(table, list(table.columns), *paths)
+    check(table, frame)
+    return frame
+
+
+def read_columns(table: Table, columns: list[str], *paths: Path) -> pd.DataFrame:
+    """Read some columns only, as all of faces but the pictures."""
     files: list[Path] = []
     for path in paths:
         found = sorted(path.glob(f"{table.name}*.parquet")) if path.is_dir() else [path]
@@ -185,7 +213,6 @@ def read(table: Table, *paths: Path) -> pd.DataFrame:
             msg = f"table {table.name}: nothing at {path}; run the stage that makes it: dvc repro"
             raise FileNotFoundError(msg)
         files += found
-    parts = [pq.read_table(file, schema=schema(table)) for file in files]
+    parts = [pq.read_table(file, columns=columns, schema=schema(table)) for file in files]
     frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
-    check(table, frame)
     return frame

@@ -21,6 +21,8 @@ def project(root, scripts):
     settings = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
     settings |= {
         "datasets": ["a", "b"],
+        "development": "a",
+        "external": {"theirs": {"path": "theirs.csv"}},
         "detectors": ["effort"],
         "roots": {name: {"path": f"data/{name}", "watch": f"data/{name}"} for name in "ab"},
     }
@@ -28,6 +30,7 @@ def project(root, scripts):
     (root / "params.yaml").write_text(yaml.safe_dump(settings), "utf-8")
     for name in "ab":
         (root / "data" / name).mkdir(parents=True)
+    (root / "theirs.csv").write_bytes(b"0")
     (root / "weights/effort").mkdir(parents=True)
     (root / "weights/effort/effort.pth").write_bytes(b"0")
     if scripts:
@@ -151,6 +154,7 @@ def test_tables_that_params_no_longer_name_are_removed(tmp_path):
         "artifacts/scores/b/effort.parquet",
         "artifacts/scores/b/effort.json",
         "artifacts/scores/b/.gitignore",
+        "artifacts/scores/external/theirs.parquet",
         "artifacts/timings/manifest@gone.json",
         "artifacts/videos.parquet",
     ]
@@ -160,6 +164,7 @@ def test_tables_that_params_no_longer_name_are_removed(tmp_path):
         "artifacts/scores/gone",
         "artifacts/scores/b/f3net.json",
         "artifacts/scores/b/f3net.parquet",
+        "artifacts/scores/external/gone.json",
     ]
     inside = ["artifacts/faces/gone/ledger.parquet", "artifacts/scores/gone/effort.parquet"]
     put(tmp_path, *kept, *inside, *(path for path in stale if "." in path))

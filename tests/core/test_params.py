@@ -26,7 +26,11 @@ def spoiled(tmp_path, change):
 def test_the_shipped_file_is_right_and_reproducible():
     settings = params.load(SHIPPED)
     assert settings.scores.precision == "float32"
-    assert settings.videos.ensembles["equal"].keys() == set(settings.detectors)
+    assert set(settings.videos.ensembles["equal"].members) == set(settings.detectors)
+
+
+def weights(settings, ensemble):
+    return settings["videos"]["ensembles"][ensemble]["weights"]
 
 
 @pytest.mark.parametrize(
@@ -38,14 +42,24 @@ def test_the_shipped_file_is_right_and_reproducible():
         (lambda s: s["faces"].update(select="biggest"), "'track', 'largest'.*found biggest"),
         (lambda s: s["faces"].pop("crop"), r"faces\.crop: Field required"),
         (lambda s: s["datasets"].pop(), "must name the same"),
-        (lambda s: s["videos"]["ensembles"]["equal"].update(vgg=1), "equal weighs .'vgg'."),
-        (lambda s: s["videos"]["ensembles"].update(xception={"f3net": 1}), "name of a detector"),
+        (lambda s: weights(s, "equal").update(vgg=1), "equal weighs .'vgg'."),
         (
-            lambda s: s["videos"]["ensembles"].update(one={"f3net": 1}),
-            "weight to 1 detectors, fewer",
+            lambda s: s["videos"]["ensembles"].update(xception=s["videos"]["ensembles"]["equal"]),
+            r"\['xception'\] names two scorers",
         ),
-        (lambda s: s["videos"].update(pooling="meen"), "'mean', 'majority' or 'confidence'"),
-        (lambda s: s["videos"]["ensembles"]["equal"].update(f3net=-1), "greater than or equal"),
+        (lambda s: s.update(external={"equal": {"path": "a.csv"}}), r"\['equal'\] names two"),
+        (lambda s: weights(s, "equal").update(f3net=0, effort=0, xception=0), "weight to 1 det"),
+        (lambda s: s["videos"].update(pooling="meen"), "'mean', 'majority', .*found meen"),
+        (lambda s: weights(s, "equal").update(f3net=-1), "greater than or equal"),
+        (
+            lambda s: weights(s, "stack").update(f3net=2),
+            r"stack has no use for weights .'f3net': 2",
+        ),
+        (lambda s: s["manifest"].update(splits=["test"]), "it needs val in manifest.splits"),
+        (lambda s: s.update(development="dfd"), "development 'dfd' is not one of the datasets"),
+        (lambda s: s.update(development=""), "a data set as development .found ''"),
+        (lambda s: s["faces"].update(crop="dlib"), "crop 'dlib' needs the file"),
+        (lambda s: s["faces"].update(landmark_model="a.dat"), "'aligned' with landmark_model 'a"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path, change, sentence):
@@ -58,7 +72,7 @@ def test_the_rules_to_choose_from_are_those_that_exist():
         return set(get_args(block.model_fields[name].annotation))
 
     assert choices(params.Videos, "pooling") == set(POOLS)
-    assert choices(params.Videos, "rule") == set(ENSEMBLES)
+    assert choices(params.Ensemble, "rule") == set(ENSEMBLES)
     assert choices(params.Scores, "profile") == {"published", *PROFILES}
     assert choices(params.Faces, "crop") == set(CROPS)
 

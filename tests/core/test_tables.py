@@ -65,3 +65,30 @@ def test_an_empty_table_keeps_its_columns_and_types():
     empty = tables.from_rows(tables.SCORES, [])
     assert list(empty.columns) == list(tables.SCORES.columns)
     assert empty["fake_logit"].dtype == np.float32
+
+
+def videos_of(manifest, scorers=("one", "two")):
+    rows = [
+        {"video_id": name, "scorer": scorer, "fake_logit": 0.0, "fake_prob": 0.5, "problem": ""}
+        for scorer in scorers
+        for name in manifest["video_id"]
+    ]
+    return tables.from_rows(tables.VIDEOS, rows)
+
+
+def test_labelled_has_every_scorer_on_every_video_of_the_split(manifest):
+    rows = tables.labelled(manifest, videos_of(manifest), "test")
+    assert len(rows) == 4
+    assert rows.groupby("scorer")["label"].sum().to_dict() == {"one": 1, "two": 1}
+    assert tables.labelled(manifest, videos_of(manifest), "val").empty
+
+
+def test_a_scorer_that_keeps_silent_about_a_video_is_noticed(manifest):
+    with pytest.raises(ValueError, match="2 test videos and 2 scorers, but 3 rows"):
+        tables.labelled(manifest, videos_of(manifest).iloc[1:], "test")
+
+
+def test_some_columns_can_be_read_alone(manifest, tmp_path):
+    tables.write(tables.MANIFEST, manifest, tmp_path / "m.parquet")
+    found = tables.read_columns(tables.MANIFEST, ["label", "split"], tmp_path / "m.parquet")
+    pd.testing.assert_frame_equal(found, manifest[["label", "split"]])

@@ -15,6 +15,8 @@ $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, {v.major}.{v.minor} found; set PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	@# without what they ask for: their OpenCV would overwrite ours
+	$(VENV)/bin/python -m pip install --quiet --constraint requirements.lock --no-deps grad-cam ttach
 	touch $@
 
 # fills data/ and weights/ only where they are empty

@@ -15,10 +15,12 @@ from jaxtyping import UInt8
 from tqdm import tqdm
 
 from deepbench.core import params, shards, tables
-from deepbench.media import align, mtcnn, tracks, video
+from deepbench.media import align, dlib_faces, mtcnn, tracks, video
 from deepbench.media.detection import Detection
 
 PNG_LEVEL = 3  # higher saves 3 % and costs twice the time
+
+Finder = mtcnn.Mtcnn | align.WholePicture | dlib_faces.DlibFaces
 
 
 class Crop(NamedTuple):
@@ -53,7 +55,7 @@ def extract(
     Every video of the manifest has one row in the ledger, whatever happened to it.
     """
     tables.check(tables.MANIFEST, manifest)
-    finder = align.WholePicture() if settings.crop == align.WHOLE else mtcnn.load(settings, device)
+    finder = _finder(settings, device)
     sizes: set[int] = set()
     (out / "ledger.parquet").unlink(missing_ok=True)
     entries: list[dict[str, object]] = []
@@ -71,6 +73,21 @@ def extract(
     return ledger
 
 
+def _finder(settings: params.Faces, device: str) -> Finder:
+    """The face finder that a crop protocol is about."""
+    if settings.crop == align.WHOLE:
+        return align.WholePicture()
+    if settings.crop != align.DLIB:
+        return mtcnn.load(settings, device)
+    if settings.select == "confident":
+        msg = (
+            "faces.select 'confident' with faces.crop 'dlib': dlib gives no confidence; choose "
+            "'largest', as the published protocol does, or 'track' or 'all'"
+        )
+        raise ValueError(msg)
+    return dlib_faces.load(settings.landmark_model, settings.landmark_sha256)
+
+
 def _one_size(sizes: set[int], seen: list[Seen], video_id: str) -> None:
     """Refuse a second size: detectors run on batches of equal crops."""
     sizes |= {len(c.rgb) for s in seen for c in s.crops if c.rgb is not None}
@@ -83,7 +100,7 @@ def _one_size(sizes: set[int], seen: list[Seen], video_id: str) -> None:
         raise ValueError(msg)
 
 
-def look(frame: video.Frame, finder: mtcnn.Mtcnn | align.WholePicture, crop: str) -> Seen:
+def look(frame: video.Frame, finder: Finder, crop: str) -> Seen:
     """Find and crop all faces of a frame."""
     crops = []
     for face in finder.detect(frame.rgb):
@@ -105,7 +122,7 @@ def choose(video_id: str, reading: video.Reading, seen: list[Seen], settings: pa
         for number, crop in crops.items()
         if crop.rgb is not None
     ]
-    problems = [reading.problem, _missed(seen, kept, settings.confidence), _refused(kept)]
+    problems = [reading.problem, _missed(seen, kept, settings), _refused(kept)]
     ledger: dict[str, object] = {
         "video_id": video_id,
         "frames_total": reading.total,
@@ -140,13 +157,15 @@ def _described(face: Detection, rgb: UInt8[np.ndarray, "size size 3"]) -> dict[s
     }
 
 
-def _missed(seen: list[Seen], kept: list[dict[int, Crop]], confidence: float) -> str:
+def _missed(seen: list[Seen], kept: list[dict[int, Crop]], settings: params.Faces) -> str:
     frames = "1 frame" if len(seen) == 1 else f"{len(seen)} frames"
     found = sum(map(bool, kept))
     if found == len(seen):
         return ""
     if not found:
-        return f"no face found in {frames} (confidence >= {confidence})"
+        by_dlib = settings.crop == align.DLIB
+        how = "by dlib" if by_dlib else f"confidence >= {settings.confidence}"
+        return f"no face found in {frames} ({how})"
     only_others = any(s.crops and not crops for s, crops in zip(seen, kept, strict=True))
     return f"{'the chosen' if only_others else 'a'} face in {found} of {frames}"
 

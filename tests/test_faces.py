@@ -1,8 +1,11 @@
+import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import av
 import cv2
+import landmark_models
 import numpy as np
 import pandas as pd
 import pytest
@@ -265,6 +268,75 @@ def test_frames_where_only_others_are_seen(monkeypatch, root, tmp_path):
     entry, table = run_fake(monkeypatch, root, tmp_path, with_settings(select="all"), Leaving())
     assert list(table["face"]) == [0, 1] * 5 + [1] * 3
     assert entry["problem"] == ""
+
+
+@pytest.fixture(scope="module")
+def dlib():
+    return pytest.importorskip("dlib", reason="the extra dlib is not installed")
+
+
+@pytest.fixture(scope="module")
+def landmark_model(dlib, tmp_path_factory):
+    return landmark_models.train(dlib, tmp_path_factory.mktemp("model") / "81.dat")
+
+
+@pytest.mark.parametrize("select", ["largest", "track", "all"])
+def test_dlib_crops_a_whole_data_set(root, tmp_path, landmark_model, select):
+    settings = with_settings(
+        crop="dlib",
+        select=select,
+        landmark_model=landmark_model,
+        landmark_sha256=landmark_models.sha256(landmark_model),
+    )
+    ledger = faces.extract(ALL, root, settings, tmp_path)
+    assert list(ledger["frames_with_face"]) == [8, 4, 0, 0, 0, 1, 3]
+    assert list(ledger["problem"]) == [
+        "",
+        "a face in 4 of 8 frames",
+        "no face found in 3 frames (by dlib)",
+        "file unreadable: Invalid data found when processing input",
+        "file not found",
+        "",
+        "",
+    ]
+    table = tables.read(tables.FACES, tmp_path)
+    assert table["confidence"].isna().all()
+    assert cv2.imdecode(np.frombuffer(table["png"][0], np.uint8), -1).shape == (256, 256, 3)
+    points, boxes = np.stack(table["landmarks"]).reshape(-1, 5, 2), np.stack(table["box"])
+    assert (boxes[:, None, :2] < points).all()
+    assert (points < boxes[:, None, 2:]).all()
+
+
+def test_a_crop_without_a_face_loses_its_frame(root, tmp_path, dlib):
+    upside_down = landmark_models.turned(landmark_models.UPRIGHT)
+    model = landmark_models.train(dlib, tmp_path / "turned.dat", upside_down)
+    settings = with_settings(
+        crop="dlib",
+        select="largest",
+        landmark_model=model,
+        landmark_sha256=landmark_models.sha256(model),
+    )
+    entry = faces.extract(ALL.head(1), root, settings, tmp_path / "out").iloc[0]
+    assert (entry["frames_decoded"], entry["frames_with_face"]) == (8, 0)
+    assert entry["problem"] == "faces not cropped: 8 (dlib finds no face in the crop)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "reason"),
+    [
+        ({"select": "confident"}, ValueError, "'dlib': dlib gives no confidence; choose 'largest'"),
+        ({}, FileNotFoundError, "landmark_model 'lost.dat' is no file; .*81_face_landmarks.dat"),
+    ],
+)
+def test_dlib_settings_are_checked_before_a_video_is_read(
+    monkeypatch, root, tmp_path, changes, error, reason
+):
+    monkeypatch.setitem(sys.modules, "dlib", ModuleType("dlib"))
+    monkeypatch.setattr(video, "read_frames", lambda *_: pytest.fail("nothing is to be read"))
+    settings = {"crop": "dlib", "select": "largest", "landmark_model": "lost.dat"} | changes
+    with pytest.raises(error, match=reason):
+        faces.extract(ALL, root, with_settings(**settings), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_sample_pack_has_a_face_in_every_frame(tmp_path):

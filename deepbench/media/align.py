@@ -1,7 +1,8 @@
 """Crop protocols: how a face in a frame becomes a square image.
 
-Published detectors saw faces cut in one way; another cut changes their scores. `aligned` is
-DeepfakeBench's (Yan et al. 2023, arXiv:2307.01426), which most published weights expect.
+Published detectors saw faces cut in one way; another cut changes their scores. `dlib` is
+DeepfakeBench's (Yan et al. 2023, arXiv:2307.01426), which most published weights expect;
+`aligned` comes near it with MTCNN's landmarks.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, UInt8
 from PIL import Image
 
+from deepbench.media import dlib_faces
 from deepbench.media.detection import Detection
 
 Rgb = UInt8[np.ndarray, "h w 3"]
@@ -18,7 +20,7 @@ Square = UInt8[np.ndarray, "size size 3"]
 Points = Float[np.ndarray, "5 2"]
 
 ALIGNED_SIZE, PADDED_SIZE, MARGIN_SIZE = 256, 224, 224
-WHOLE = "whole"
+WHOLE, DLIB = "whole", "dlib"
 PADDING = 30  # pixels on each side
 MARGIN = 0.3  # of the box, both sides together
 
@@ -52,11 +54,11 @@ def template(size: int) -> Float32[np.ndarray, "5 2"]:
     return (TEMPLATE * np.float32(size / 112) + np.float32(0.15 * size)) / np.float32(1.3)
 
 
-def similarity(points: Points, target: Points) -> Float64[np.ndarray, "2 3"]:
+def umeyama(points: Points, target: Points) -> Float64[np.ndarray, "2 3"]:
     """Least-squares rotation, scale and shift that take points to target (Umeyama 1991).
 
     Raises:
-        ValueError: the points are not finite, coincide, or are not arranged like a face.
+        ValueError: the points are not finite or coincide.
     """
     if not np.isfinite(points).all():
         msg = "landmarks are not finite"
@@ -67,14 +69,25 @@ def similarity(points: Points, target: Points) -> Float64[np.ndarray, "2 3"]:
     if spread < 1:
         msg = "landmarks coincide"
         raise ValueError(msg)
-    along, across = (a * b).sum(), (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()
-    if along**2 + across**2 < LEAST_FIT * spread * (b**2).sum():
-        msg = "landmarks are mirrored or not arranged like a face"
-        raise ValueError(msg)
-    p, q = along / spread, across / spread
+    p, q = (a * b).sum() / spread, (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / spread
     turn = np.array([[p, -q], [q, p]])
     shift = target.mean(0) - turn @ points.mean(0)
     return np.hstack([turn, shift[:, None]])
+
+
+def similarity(points: Points, target: Points) -> Float64[np.ndarray, "2 3"]:
+    """Umeyama's map, for points that are arranged like a face.
+
+    Raises:
+        ValueError: the points are not finite, coincide, or are not arranged like a face.
+    """
+    matrix = umeyama(points, target)
+    # squared scale times spread of the points: what of the target's spread they explain
+    explained = (matrix[:, 0] ** 2).sum() * points.var(0, dtype=np.float64).sum()
+    if explained < LEAST_FIT * target.var(0, dtype=np.float64).sum():
+        msg = "landmarks are mirrored or not arranged like a face"
+        raise ValueError(msg)
+    return matrix
 
 
 def warp(rgb: Rgb, matrix: Float64[np.ndarray, "2 3"], size: int) -> Square:
@@ -86,6 +99,18 @@ def warp(rgb: Rgb, matrix: Float64[np.ndarray, "2 3"], size: int) -> Square:
 def aligned(rgb: Rgb, face: Detection) -> Square:
     """DeepfakeBench's crop, with the target points corrected for MTCNN's landmarks."""
     return warp(rgb, similarity(face.landmarks, MTCNN_TARGET), ALIGNED_SIZE)
+
+
+def published(rgb: Rgb, face: Detection) -> Square:
+    """DeepfakeBench's crop from dlib's landmarks, if dlib finds a face in it again."""
+    # not `similarity`: the published code refuses no arrangement, its second look does
+    crop = warp(rgb, umeyama(face.landmarks, template(ALIGNED_SIZE)), ALIGNED_SIZE)
+    # that look is at BGR, which may be a slip of the published code (DeepfakeBench issue #176),
+    # but decides which frames are in it
+    if not dlib_faces.sees_face(crop[..., ::-1]):
+        msg = "dlib finds no face in the crop"
+        raise ValueError(msg)
+    return crop
 
 
 def padded(rgb: Rgb, face: Detection) -> Square:
@@ -154,4 +179,5 @@ CROPS: dict[str, Callable[[Rgb, Detection], Square]] = {
     "padded": padded,
     "margin": margin,
     WHOLE: whole,
+    DLIB: published,
 }

@@ -11,7 +11,7 @@ class Detection(NamedTuple):
 
     box: Float32[np.ndarray, "4"]  # x1, y1, x2, y2
     landmarks: Float32[np.ndarray, "5 2"]  # left eye, right eye, nose, mouth left, right, as seen
-    confidence: float  # 0 to 1; NaN if no face detector ran
+    confidence: float  # 0 to 1; NaN if the face finder gives none
 
     @property
     def area(self) -> float:

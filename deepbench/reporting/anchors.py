@@ -173,7 +173,9 @@ def _reasons(inputs: Inputs, run: ScoreRun, anchor: Anchor) -> list[str]:
     faces, uniform = inputs.settings.faces, inputs.settings.faces.frame_rule == "uniform"
     frames = str(faces.frames) if uniform else f"every {faces.every}th, at most {faces.at_most},"
     # the frames of the data set `deepfakebench` are the published crops themselves
-    crop = anchor.crop if (run.dataset, faces.crop) == ("deepfakebench", "whole") else faces.crop
+    whole = (run.dataset, faces.crop) == ("deepfakebench", "whole")
+    by_dlib = (anchor.crop, faces.crop) == ("aligned", "dlib")
+    crop = anchor.crop if whole or by_dlib else faces.crop
     pooling = inputs.settings.videos.pooling
     found = {
         "a cell of the table is the mean of the three best test results along training, "
@@ -181,6 +183,9 @@ def _reasons(inputs: Inputs, run: ScoreRun, anchor: Anchor) -> list[str]:
         "the paper does not state whether it is per frame or per video": anchor.level == UNSTATED,
         f"{anchor.frames} frames per video, here {frames}": frames != str(anchor.frames),
         f"{anchor.crop} crops, here {crop}": crop != anchor.crop,
+        # whoever crops by dlib means the published protocol; `aligned` is near it either way
+        f"the largest face of each frame, here the choice is {faces.select}": by_dlib
+        and faces.select != "largest",
         f"here the input is {run.profile}": run.profile != "published",
         f"here the precision is {run.precision}": run.precision != "float32",
         f"videos are means of frames, here pooled by {pooling}": pooling != "mean"

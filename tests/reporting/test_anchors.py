@@ -137,6 +137,16 @@ def test_other_runs_are_not_comparable(real, changes, reason):
     assert one(replace(real, runs=runs)).reasons == (reason,)
 
 
+def test_dlib_crops_are_the_published_ones(real):
+    settings = {"crop": "dlib", "landmark_model": "81.dat"}
+    row = one(with_settings(real, "faces", **settings, select="largest"))
+    assert row.verdict in ("reproduced", "differs")
+    assert row.measured == one(real).measured
+    tracked = with_settings(real, "faces", **settings, select="track")
+    assert one(tracked).reasons == ("the largest face of each frame, here the choice is track",)
+    assert one(tracked, crop="padded").reasons == ("padded crops, here dlib",)
+
+
 def test_without_an_interval_there_is_no_verdict(real):
     note = "no interval from 3 independent clips"
     results = real.results.assign(low=np.nan, high=np.nan, note=note)

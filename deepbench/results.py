@@ -1,21 +1,21 @@
 """Step `results`: one row per scorer, data set, method, level and metric, with its interval."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Shaped
 from scipy.special import logit
 from tqdm import tqdm
 
 from deepbench.core import params, tables
-from deepbench.statistics import intervals, metrics
+from deepbench.statistics import attrition, delong, intervals, metrics
+from deepbench.statistics.intervals import Estimate
 
 ALL_METHODS = "all"
-# of each class; three clusters can be drawn in 10 ways, five in 126: with fewer, a percentile is
-# one of a few values, and many draws hold no real or no fake at all
-FEWEST_CLUSTERS = 5
-SHORT = 12  # hex digits of a checkpoint's digest
+SHORT = 12  # hex digits of a digest
+HEADLINE = ["auc", "ap", "eer", "balanced_accuracy", "tpr_at_fpr_5", "log_loss", "brier", "ece"]
 
 
 class Cell(NamedTuple):
@@ -28,41 +28,56 @@ class Cell(NamedTuple):
     items: pd.DataFrame  # label, cluster_id, fake_logit (NaN = missing)
 
 
-def protocol(settings: params.Params) -> str:
-    """One line that says how the scores came about."""
-    faces, scores = settings.faces, settings.scores
-    frames = (
-        f"{faces.frames} uniform frames"
-        if faces.frame_rule == "uniform"
-        else f"every {faces.every}th frame, at most {faces.at_most}"
-    )
-    return (
-        f"test split, {frames}, face: {faces.select}, crop: {faces.crop}, input: {scores.profile}, "
-        f"{scores.precision}, pooling: {settings.videos.pooling}"
-    )
+def protocol(settings: params.Params, scorer: str) -> str:
+    """One line that says how a scorer's scores came about."""
+    ensemble = settings.videos.ensembles.get(scorer)
+    members = ensemble.members if ensemble else [scorer]
+    said = ["test split"]
+    if not settings.external.keys() >= set(members):
+        faces, scores = settings.faces, settings.scores
+        said += [
+            f"{faces.frames} uniform frames"
+            if faces.frame_rule == "uniform"
+            else f"every {faces.every}th frame, at most {faces.at_most}",
+            f"face: {faces.select}, crop: {faces.crop}, input: {scores.profile}",
+            f"{scores.precision}, pooling: {settings.videos.pooling}",
+        ]
+    said += [
+        f"{m} read from {settings.external[m].path}" for m in members if m in settings.external
+    ]
+    if ensemble:
+        weighted = ensemble.rule.startswith("weighted")
+        parts = [f"{m} {ensemble.weights[m]:g}" if weighted else m for m in members]
+        said.append(f"rule: {ensemble.rule} of {' + '.join(parts)}")
+    return ", ".join(said)
 
 
-def digests(runs: list[dict[str, str]], ensembles: dict[str, dict[str, float]]) -> dict[str, str]:
-    """The sha256 of each scorer's checkpoint, cut short; an ensemble has its members'.
+def digests(runs: list[dict[str, object]], settings: params.Params) -> dict[str, str]:
+    """The sha256 of each scorer's checkpoint or file, cut short; an ensemble has its members'.
 
-    `runs` are the facts that the step scores wrote beside its tables.
+    `runs` are the facts that the steps scores and external wrote beside their tables.
 
     Raises:
-        ValueError: a detector ran with different checkpoints.
+        ValueError: a detector ran with different checkpoints, or an ensemble's member not at all.
     """
     found: dict[str, str] = {}
     for run in runs:
-        short = run["weights_sha256"][:SHORT]
-        if found.setdefault(run["detector"], short) != short:
+        ran = "detector" in run
+        name = str(run["detector"] if ran else run["scorer"])
+        short = str(run["weights_sha256"] if ran else run["sha256"])[:SHORT]
+        if found.setdefault(name, short) != short:
             msg = (
-                f"{run['detector']} ran with checkpoints {found[run['detector']]} and {short} on "
-                "different data sets; run it again on all: dvc repro"
+                f"{name} ran with checkpoints {found[name]} and {short} on different data sets; "
+                "run it again on all: dvc repro"
             )
             raise ValueError(msg)
-    return found | {
-        name: " + ".join(f"{member} {found[member]}" for member, w in weights.items() if w)
-        for name, weights in ensembles.items()
-    }
+    for name, ensemble in settings.videos.ensembles.items():
+        if strangers := [member for member in ensemble.members if member not in found]:
+            msg = f"ensemble {name}: no scores of {strangers}; make them: dvc repro"
+            raise ValueError(msg)
+        # a member is no ensemble, so that what was added before does not matter
+        found[name] = " + ".join(f"{member} {found[member]}" for member in ensemble.members)
+    return found
 
 
 def evaluate(
@@ -70,29 +85,26 @@ def evaluate(
     videos: pd.DataFrame,
     frames: pd.DataFrame,
     settings: params.Params,
-    digests: dict[str, str],
+    digests: Mapping[str, str],
 ) -> pd.DataFrame:
     """All results of the test split.
 
     `frames` are the detectors' scores per face; a frame's score is its highest face's. `digests`
-    name each scorer's checkpoint.
+    name each scorer's checkpoint or file.
 
     Raises:
-        ValueError: a scorer's checkpoint is not named.
+        ValueError: a scorer's checkpoint or file is not named.
     """
     unnamed = sorted(set(videos["scorer"]) - digests.keys())
     if unnamed:
         msg = f"no checkpoint is named for {unnamed}; make the scores anew: dvc repro"
         raise ValueError(msg)
-    line = protocol(settings)
-    threshold = float(logit(settings.results.threshold))
     rows: list[dict[str, object]] = []
     cells = list(_cells(manifest, videos, frames))
     for cell in tqdm(cells, desc="results", unit="cell"):
-        # scorers that scored the same videos get the same draw, so that replicates are paired
-        rng = np.random.default_rng([settings.seed, len(cell.items)])
-        told = {"protocol": f"{line}, weights: {digests[cell.scorer]}"}
-        rows += [row | told for row in _rows(cell, threshold, settings.results, rng)]
+        source = "file" if cell.scorer in settings.external else "weights"
+        line = f"{protocol(settings, cell.scorer)}, {source}: {digests[cell.scorer]}"
+        rows += [row | {"protocol": line} for row in _rows(cell, settings)]
     order = ["dataset", "scorer", "method", "level", "metric"]
     table = tables.from_rows(tables.RESULTS, rows)
     return table.sort_values(order, ignore_index=True)
@@ -121,52 +133,68 @@ def _cells(manifest: pd.DataFrame, videos: pd.DataFrame, frames: pd.DataFrame) -
                 yield Cell(scorer, dataset, method, level, chosen)
 
 
-def _rows(
-    cell: Cell, threshold: float, settings: params.Results, rng: np.random.Generator
-) -> Iterator[dict[str, object]]:
-    scored = cell.items[cell.items["fake_logit"].notna()]
+def _rows(cell: Cell, settings: params.Params) -> Iterator[dict[str, object]]:
+    # intervals are fastest with scores that fall
+    falling = cell.items.sort_values("fake_logit", ascending=False, kind="stable")
+    scored = falling[falling["fake_logit"].notna()]
     labels, logits = scored["label"].to_numpy(bool), scored["fake_logit"].to_numpy(float)
-    clusters = int(scored.groupby("label")["cluster_id"].nunique().min()) if len(scored) else 0
-    once = np.ones((1, len(labels)))
-    plain = metrics.evaluate(labels, logits, once, threshold)
-    drawn = intervals.bootstrap(
-        lambda weights: metrics.evaluate(labels, logits, weights, threshold),
-        scored["cluster_id"].to_numpy(str),
-        settings.replicates,
-        rng,
-    )
-    n_real, n_fake = int((~labels).sum()), int(labels.sum())
-    for name, value in plain.items():
-        low, high = np.nan, np.nan
-        if clusters >= FEWEST_CLUSTERS:
-            low, high = intervals.percentile(drawn[name], settings.interval)
+    found = _estimates(scored, scored["cluster_id"].to_numpy(str), settings)
+    # where clusters are too few for an interval, a narrower one would only mislead
+    known = any(not np.isnan(estimate.low) for estimate in found.values())
+    plain = _estimates(scored, scored.index.to_numpy(), settings) if known else {}
+    if cell.level == "video":
+        alone = delong.interval(delong.aucs(labels, logits[None]), 0, settings.results.interval)
+        found["auc_delong"] = found["auc"] if found["auc"].note else alone
+        found |= _bounds(cell.items, found["auc"].value)
+    for name, estimate in found.items():
+        beside = plain.get(name)
         yield {
             "scorer": cell.scorer,
             "dataset": cell.dataset,
             "method": cell.method,
             "level": cell.level,
             "metric": name,
-            "value": float(value[0]),
-            "low": low,
-            "high": high,
-            "n_real": n_real,
-            "n_fake": n_fake,
+            "value": estimate.value,
+            "low": estimate.low,
+            "high": estimate.high,
+            "plain_low": beside.low if beside else np.nan,
+            "plain_high": beside.high if beside else np.nan,
+            "n_real": int((~labels).sum()),
+            "n_fake": int(labels.sum()),
             "n_missing": len(cell.items) - len(scored),
-            "note": _note(float(value[0]), n_real, n_fake, clusters),
+            "note": estimate.note,
         }
 
 
-def _note(value: float, n_real: int, n_fake: int, clusters: int) -> str:
-    if np.isnan(value):
-        if not n_real or not n_fake:
-            return f"undefined with {n_real} real and {n_fake} fake"
-        return "undefined: nothing was called fake"
-    if clusters < FEWEST_CLUSTERS:
-        return (
-            f"no interval from {clusters} independent clips of a class, "
-            f"fewer than {FEWEST_CLUSTERS}"
-        )
-    return ""
+def _estimates(
+    scored: pd.DataFrame, clusters: Shaped[np.ndarray, "item"], settings: params.Params
+) -> dict[str, Estimate]:
+    """Every metric with its interval; scorers of the same videos get the same draws."""
+    labels, logits = scored["label"].to_numpy(bool), scored["fake_logit"].to_numpy(float)
+    chosen = settings.results
+    found = intervals.estimate(
+        metrics.evaluator(labels, logits, float(logit(chosen.threshold))),
+        intervals.Sample(labels, clusters),
+        intervals.Draws(chosen.replicates, chosen.interval, settings.seed),
+    )
+    for name in metrics.COUNTS:
+        found[name] = Estimate(found[name].value, np.nan, np.nan, "no interval: a count")
+    if len(labels) and np.isnan(found["precision"].value):
+        why = "undefined: nothing was called fake"
+        found["precision"] = found["precision"]._replace(low=np.nan, high=np.nan, note=why)
+    return found
+
+
+def _bounds(items: pd.DataFrame, auc: float) -> dict[str, Estimate]:
+    labels = items["label"].to_numpy(bool)
+    best, worst = attrition.bounds(labels, items["fake_logit"].notna().to_numpy(), auc)
+    note = "no interval: a bound"
+    if np.isnan(best):
+        note = f"undefined with {int((~labels).sum())} real and {int(labels.sum())} fake"
+    return {
+        "auc_lost_best": Estimate(best, np.nan, np.nan, note),
+        "auc_lost_worst": Estimate(worst, np.nan, np.nan, note),
+    }
 
 
 def roc(manifest: pd.DataFrame, videos: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -190,12 +218,14 @@ def roc(manifest: pd.DataFrame, videos: pd.DataFrame) -> dict[str, pd.DataFrame]
 
 
 def summary(results: pd.DataFrame) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Video-level figures over all methods for `dvc metrics`: data set, scorer, metric."""
+    """The main video-level figures for `dvc metrics`: data set, scorer, metric."""
     wanted = results[(results["level"] == "video") & (results["method"] == ALL_METHODS)]
     nested: dict[str, dict[str, dict[str, float | None]]] = {}
-    keys = wanted[["dataset", "scorer", "metric"]].itertuples(index=False, name=None)
-    for (dataset, scorer, metric), value in zip(keys, wanted["value"].tolist(), strict=True):
+    for (dataset, scorer), rows in wanted.set_index("metric").groupby(["dataset", "scorer"]):
+        figures = {name: float(rows["value"].to_dict()[name]) for name in HEADLINE}
+        figures |= {f"auc_{end}": float(rows[end].to_dict()["auc"]) for end in ("low", "high")}
         # JSON has no NaN
-        rounded = round(value, 6) if np.isfinite(value) else None
-        nested.setdefault(dataset, {}).setdefault(scorer, {})[metric] = rounded
+        nested.setdefault(str(dataset), {})[str(scorer)] = {
+            name: round(value, 6) if np.isfinite(value) else None for name, value in figures.items()
+        }
     return nested

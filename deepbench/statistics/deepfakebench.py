@@ -151,10 +151,13 @@ def _compare(frames: pd.DataFrame) -> list[dict[str, object]]:
     ]
 
 
+def _mean(logits: "pd.Series[float]") -> float:
+    # the mean looks at no quality
+    return mean(logits.to_numpy(np.float64), np.ones(len(logits)))
+
+
 def _figures_here(frames: pd.DataFrame) -> Figures:
-    videos = frames.groupby("video_id").agg(
-        label=("label", "first"), logit=("fake_logit", lambda x: mean(x.to_numpy(np.float64)))
-    )
+    videos = frames.groupby("video_id").agg(label=("label", "first"), logit=("fake_logit", _mean))
     labels, logits = frames["label"].to_numpy(bool), frames["fake_logit"].to_numpy(np.float64)
     once = np.ones((1, len(labels)))
     truth, pooled = videos["label"].to_numpy(bool), videos["logit"].to_numpy(np.float64)

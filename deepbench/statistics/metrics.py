@@ -5,194 +5,185 @@ items, so that one call gives the metric of every bootstrap replicate (a row of 
 metric). A metric that is undefined, as the AUC of one class alone, is NaN.
 
 `METRICS` need no threshold. `DECISIONS` call an item fake where its logit is above 0: the caller
-subtracts the threshold's log-odds.
+subtracts the threshold's log-odds. A new metric is a function and its name in one of the two;
+`evaluator` gives all of them, those of this file from one curve.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Int
 from scipy.special import expit, log_expit
 
-Labels = Bool[np.ndarray, "item"]
-Logits = Float[np.ndarray, "item"]
-Weights = Float[np.ndarray, "replicate item"]
-Values = Float[np.ndarray, "replicate"]
+from deepbench.statistics import curves
+from deepbench.statistics.curves import Confusion, Curve, Ranking, ratio
+from deepbench.statistics.curves import Labels as Labels
+from deepbench.statistics.curves import Logits as Logits
+from deepbench.statistics.curves import Values as Values
+from deepbench.statistics.curves import Weights as Weights
+
 Metric = Callable[[Labels, Logits, Weights], Values]
 
-
-class Curve(NamedTuple):
-    """Weighted counts above each distinct score, from the strictest threshold (0) to all."""
-
-    true_fake: Float[np.ndarray, "replicate threshold"]
-    false_fake: Float[np.ndarray, "replicate threshold"]
+# of the expected calibration error
+MOST_BINS = 15
+ITEMS_PER_BIN = 10  # at least: the mean of a few items differs from any probability
 
 
 def curve(labels: Labels, logits: Logits, weights: Weights) -> Curve:
     """Cumulative counts of fakes and reals; tied scores share one threshold."""
-    order = np.argsort(-logits, kind="stable")
-    ranked = logits[order]
-    last_of_tie = np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)]
-    start = np.zeros((len(weights), 1))
-
-    def counts(of_class: Labels) -> Float[np.ndarray, "replicate threshold"]:
-        total = np.cumsum(weights[:, order] * of_class[order], axis=1)
-        return np.hstack([start, total[:, last_of_tie]])
-
-    return Curve(counts(labels), counts(~labels))
-
-
-def _rates(labels: Labels, logits: Logits, weights: Weights) -> Curve:
-    """The curve as TPR and FPR; NaN where a class has no weight."""
-    tp, fp = curve(labels, logits, weights)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return Curve(tp / tp[:, -1:], fp / fp[:, -1:])
-
-
-def auc(labels: Labels, logits: Logits, weights: Weights) -> Values:
-    """Area under the ROC curve; ties count half."""
-    tpr, fpr = _rates(labels, logits, weights)
-    area = np.sum(np.diff(fpr, axis=1) * (tpr[:, 1:] + tpr[:, :-1]) / 2, axis=1)
-    # the sum over an empty curve is 0
-    return np.where(np.isnan(tpr[:, -1] + fpr[:, -1]), np.nan, area)
-
-
-def average_precision(labels: Labels, logits: Logits, weights: Weights) -> Values:
-    """Precision at each threshold, weighted by the gain in recall; not interpolated."""
-    tp, fp = curve(labels, logits, weights)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        recall = tp / tp[:, -1:]
-        precision = np.where(tp + fp > 0, tp / (tp + fp), 0.0)
-    one_class = fp[:, -1] == 0
-    area = np.sum(np.diff(recall, axis=1) * precision[:, 1:], axis=1)
-    return np.where(one_class, np.nan, area)
-
-
-def eer(labels: Labels, logits: Logits, weights: Weights) -> Values:
-    """Equal error rate: where FPR = 1 - TPR on the ROC curve, linear between its points."""
-    tpr, fpr = _rates(labels, logits, weights)
-    gap = fpr - (1 - tpr)  # rises from -1 to 1
-    after = np.argmax(gap >= 0, axis=1)
-    rows = np.arange(len(gap))
-    before = np.maximum(after - 1, 0)
-    rise = gap[rows, after] - gap[rows, before]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        step = np.where(rise > 0, -gap[rows, before] / rise, 0.0)
-    at = fpr[rows, before] + step * (fpr[rows, after] - fpr[rows, before])
-    return np.where(np.isnan(gap[:, -1]), np.nan, at)
-
-
-def _tpr_at(limit: float) -> Metric:
-    def tpr_at_fpr(labels: Labels, logits: Logits, weights: Weights) -> Values:
-        tpr, fpr = _rates(labels, logits, weights)
-        best = np.max(np.where(fpr <= limit, tpr, 0.0), axis=1)
-        return np.where(np.isnan(fpr[:, -1] + tpr[:, -1]), np.nan, best)
-
-    return tpr_at_fpr
-
-
-def log_loss(labels: Labels, logits: Logits, weights: Weights) -> Values:
-    """Mean negative log-likelihood in nats; 0.693 for always 0.5; infinite if surely wrong."""
-    return _mean(-log_expit(np.where(labels, logits, -logits)), weights)
-
-
-def brier(labels: Labels, logits: Logits, weights: Weights) -> Values:
-    """Mean squared difference of probability and label."""
-    return _mean((expit(logits) - labels) ** 2, weights)
-
-
-def _mean(loss: Logits, weights: Weights) -> Values:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean: Values = np.sum(weights * loss, axis=1) / weights.sum(axis=1)
-        return mean
-
-
-class Confusion(NamedTuple):
-    """Weighted counts at the threshold."""
-
-    true_fake: Values
-    false_fake: Values
-    true_real: Values
-    false_real: Values
+    ranking = curves.rank(labels, logits)
+    return curves.climb(ranking, curves.arrange(ranking, weights))
 
 
 def confusion(labels: Labels, logits: Logits, weights: Weights) -> Confusion:
     """Counts of decisions; an item exactly at the threshold is called real."""
-    called = logits > 0
-    return Confusion(
-        true_fake=weights @ (called & labels).astype(float),
-        false_fake=weights @ (called & ~labels).astype(float),
-        true_real=weights @ (~called & ~labels).astype(float),
-        false_real=weights @ (~called & labels).astype(float),
-    )
+    ranking = curves.rank(labels, logits)
+    return _decide(ranking, curves.climb(ranking, curves.arrange(ranking, weights)), 0.0)
 
 
-def _ratio(part: Values, whole: Values) -> Values:
-    ratio: Values = np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
-    return ratio
+def _decide(ranking: Ranking, climbed: Curve, threshold_logit: float) -> Confusion:
+    called = np.count_nonzero(ranking.logits > threshold_logit)
+    step = int(np.searchsorted(ranking.steps, called))
+    return curves.at(climbed, np.full(len(climbed.true_fake), step))
 
 
-def accuracy(labels: Labels, logits: Logits, weights: Weights) -> Values:
-    """Share of right decisions; depends on the share of fakes in the data."""
-    c = confusion(labels, logits, weights)
-    total: Values = weights.sum(axis=1)
-    return _ratio(c.true_fake + c.true_real, total)
+def _log_loss(labels: Labels, logits: Logits) -> Logits:
+    """Negative log-likelihood in nats; 0.693 for always 0.5; infinite if surely wrong."""
+    loss: Logits = -log_expit(np.where(labels, logits, -logits))
+    return loss
 
 
-def balanced_accuracy(labels: Labels, logits: Logits, weights: Weights) -> Values:
-    """Mean of the shares of fakes and of reals decided rightly."""
-    both: Values = recall(labels, logits, weights) + specificity(labels, logits, weights)
-    return both / 2
+def _brier(labels: Labels, logits: Logits) -> Logits:
+    """Squared difference of probability and label."""
+    loss: Logits = (expit(logits) - labels) ** 2
+    return loss
 
 
-def precision(labels: Labels, logits: Logits, weights: Weights) -> Values:
-    """Share of fakes among what is called fake; NaN if nothing is."""
-    c = confusion(labels, logits, weights)
-    return _ratio(c.true_fake, c.true_fake + c.false_fake)
+def _mean(loss: Logits, weights: Weights, total: Values) -> Values:
+    infinite = np.isinf(loss)
+    if not infinite.any():
+        return ratio(_dot(weights, loss), total)
+    mean = ratio(_dot(weights, np.where(infinite, 0.0, loss)), total)
+    # weight 0 times infinity is no loss
+    return np.where((weights[:, infinite] > 0).any(axis=1), np.inf, mean)
 
 
-def recall(labels: Labels, logits: Logits, weights: Weights) -> Values:
-    """Share of the fakes that are called fake."""
-    c = confusion(labels, logits, weights)
-    return _ratio(c.true_fake, c.true_fake + c.false_real)
+def _dot(weights: Weights, values: Logits) -> Values:
+    # not BLAS, whose last digits depend on the number of threads
+    product: Values = np.einsum("ri,i->r", weights, values)
+    return product
 
 
-def specificity(labels: Labels, logits: Logits, weights: Weights) -> Values:
-    """Share of the reals that are called real."""
-    c = confusion(labels, logits, weights)
-    return _ratio(c.true_real, c.true_real + c.false_fake)
+def _edges(ranking: Ranking) -> Int[np.ndarray, "edge"]:
+    """Edges of bins with equally many items, but for tied scores, which stay together."""
+    items = len(ranking.labels)
+    bins = min(max(items // ITEMS_PER_BIN, 1), MOST_BINS)
+    equal = np.round(np.linspace(0, items, bins + 1))
+    return np.unique(ranking.steps[np.searchsorted(ranking.steps, equal)])
 
 
-def f1(labels: Labels, logits: Logits, weights: Weights) -> Values:
-    """Harmonic mean of precision and recall, fakes being the positive class."""
-    c = confusion(labels, logits, weights)
-    return _ratio(2 * c.true_fake, 2 * c.true_fake + c.false_fake + c.false_real)
+def _ece(excess: Logits, weights: Weights, edges: Int[np.ndarray, "edge"]) -> Values:
+    """Items in the order of their ranking; `excess` is probability minus label."""
+    total = np.zeros(len(weights))
+    for start, end in pairwise(edges):
+        total += np.abs(_dot(weights[:, start:end], excess[start:end]))
+    return ratio(total, weights.sum(axis=1))
+
+
+def _excess(ranking: Ranking) -> Logits:
+    excess: Logits = expit(ranking.logits) - ranking.labels
+    return excess
+
+
+def ece(labels: Labels, logits: Logits, weights: Weights) -> Values:
+    """Expected calibration error: weighted mean over bins of |mean probability - share of fakes|.
+
+    At most 15 bins of equally many items, at least 10 each, the same for all replicates. Above 0
+    by chance even for perfect probabilities, the more so the fewer items.
+    """
+    ranking = curves.rank(labels, logits)
+    return _ece(_excess(ranking), curves.arrange(ranking, weights), _edges(ranking))
+
+
+_OF_CURVE: dict[str, Callable[[Curve], Values]] = {
+    "auc": curves.auc,
+    "ap": curves.average_precision,
+    "eer": curves.eer,
+    "tpr_at_fpr_1": partial(curves.tpr_at_fpr, limit=0.01),
+    "tpr_at_fpr_5": partial(curves.tpr_at_fpr, limit=0.05),
+}
+_LOSSES: dict[str, Callable[[Labels, Logits], Logits]] = {"log_loss": _log_loss, "brier": _brier}
+_OF_COUNTS: dict[str, Callable[[Confusion], Values]] = {
+    "accuracy": curves.accuracy,
+    "balanced_accuracy": curves.balanced_accuracy,
+    "precision": curves.precision,
+    "recall": curves.recall,
+    "specificity": curves.specificity,
+    "f1": curves.f1,
+}
+
+
+def _from_curve(name: str, labels: Labels, logits: Logits, weights: Weights) -> Values:
+    return _OF_CURVE[name](curve(labels, logits, weights))
+
+
+def _from_loss(name: str, labels: Labels, logits: Logits, weights: Weights) -> Values:
+    return _mean(_LOSSES[name](labels, logits), weights, weights.sum(axis=1))
+
+
+def _from_counts(name: str, labels: Labels, logits: Logits, weights: Weights) -> Values:
+    return _OF_COUNTS[name](confusion(labels, logits, weights))
 
 
 METRICS: dict[str, Metric] = {
-    "auc": auc,
-    "ap": average_precision,
-    "eer": eer,
-    "tpr_at_fpr_1": _tpr_at(0.01),
-    "tpr_at_fpr_5": _tpr_at(0.05),
-    "log_loss": log_loss,
-    "brier": brier,
+    **{name: partial(_from_curve, name) for name in _OF_CURVE},
+    **{name: partial(_from_loss, name) for name in _LOSSES},
+    "ece": ece,
 }
-DECISIONS: dict[str, Metric] = {
-    "accuracy": accuracy,
-    "balanced_accuracy": balanced_accuracy,
-    "precision": precision,
-    "recall": recall,
-    "specificity": specificity,
-    "f1": f1,
-}
+DECISIONS: dict[str, Metric] = {name: partial(_from_counts, name) for name in _OF_COUNTS}
+COUNTS = Confusion._fields
+
+auc, average_precision, eer = METRICS["auc"], METRICS["ap"], METRICS["eer"]
+accuracy = DECISIONS["accuracy"]
+
+
+def evaluator(
+    labels: Labels, logits: Logits, threshold_logit: float
+) -> Callable[[Weights], dict[str, Values]]:
+    """Function from weights to every metric and the counts of the confusion matrix, by name.
+
+    What does not depend on weights is done once. Fastest with items sorted by falling logit.
+    """
+    ranking = curves.rank(labels, logits)
+    losses = {name: loss(ranking.labels, ranking.logits) for name, loss in _LOSSES.items()}
+    excess, edges = _excess(ranking), _edges(ranking)
+
+    def evaluated(weights: Weights) -> dict[str, Values]:
+        weights = curves.arrange(ranking, weights)
+        total: Values = weights.sum(axis=1)
+        climbed = curves.climb(ranking, weights)
+        decided = _decide(ranking, climbed, threshold_logit)
+        shared = {
+            **{name: of(climbed) for name, of in _OF_CURVE.items()},
+            **{name: _mean(loss, weights, total) for name, loss in losses.items()},
+            "ece": _ece(excess, weights, edges),
+            **{name: of(decided) for name, of in _OF_COUNTS.items()},
+        }
+        own = {
+            name: metric(ranking.labels, ranking.logits - shift, weights)
+            for metrics, shift in ((METRICS, 0.0), (DECISIONS, threshold_logit))
+            for name, metric in metrics.items()
+            if name not in shared
+        }
+        return shared | own | decided._asdict()
+
+    return evaluated
 
 
 def evaluate(
     labels: Labels, logits: Logits, weights: Weights, threshold_logit: float
 ) -> dict[str, Values]:
-    """Every metric of every replicate, by name."""
-    free = {name: metric(labels, logits, weights) for name, metric in METRICS.items()}
-    margin = logits - threshold_logit
-    return free | {name: metric(labels, margin, weights) for name, metric in DECISIONS.items()}
+    """Every metric and count of every replicate, by name."""
+    return evaluator(labels, logits, threshold_logit)(weights)

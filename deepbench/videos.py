@@ -5,30 +5,22 @@ import pandas as pd
 from jaxtyping import Bool, Shaped
 from scipy.special import expit
 
-from deepbench.core import params, plugins, tables
-from deepbench.statistics.ensembles import ENSEMBLES
-from deepbench.statistics.pooling import POOLS
+from deepbench.core import params, tables
+from deepbench.statistics import ensembles, pooling
 
 
 def pool(
     manifest: pd.DataFrame,
     ledger: pd.DataFrame,
+    faces: pd.DataFrame,
     scores: pd.DataFrame,
-    detectors: list[str],
-    rule: str,
+    settings: params.Params,
 ) -> pd.DataFrame:
-    """One row per video and detector; a video without a score is NaN with the ledger's reason.
-
-    Where a frame has several scored faces, the highest counts: one forged face makes a forgery.
-    """
-    if rule not in POOLS:
-        raise ValueError(plugins.unknown("pooling rule", rule, list(POOLS)))
-    frames = scores.groupby(["detector", "video_id", "frame"], sort=True)["fake_logit"].max()
-    by_video = frames.astype(np.float64).groupby(level=["detector", "video_id"])
-    logit = by_video.agg(lambda x: POOLS[rule](x.to_numpy()))
-    pooled = pd.DataFrame({"fake_logit": logit, "frames_used": by_video.size()})
+    """One row per video and detector; a video without a score is NaN with the ledger's reason."""
+    frames = pooling.by_frame(scores, faces)
+    pooled = pooling.by_video(frames, settings.videos.pooling).set_index(["detector", "video_id"])
     everything = pd.MultiIndex.from_product(
-        [detectors, manifest["video_id"]], names=["detector", "video_id"]
+        [settings.detectors, manifest["video_id"]], names=["detector", "video_id"]
     )
     table = pooled.reindex(everything).reset_index().rename(columns={"detector": "scorer"})
     table = table.merge(ledger[["video_id", "problem"]], on="video_id", how="left")
@@ -38,48 +30,89 @@ def pool(
     return _finish(table)
 
 
-def combine(pooled: pd.DataFrame, settings: params.Videos) -> pd.DataFrame:
-    """One row per video and ensemble of the weighted detectors."""
+def combine(pooled: pd.DataFrame, manifest: pd.DataFrame, settings: params.Params) -> pd.DataFrame:
+    """One row per video and ensemble; `pooled` holds detectors and scores from elsewhere.
+
+    Of the manifest's labels, an ensemble rule gets those of the development split only.
+    """
     wide = {
         column: pooled.pivot(index="video_id", columns="scorer", values=column)
         for column in ("fake_logit", "frames_used", "problem")
     }
     parts = []
-    for name, weights in settings.ensembles.items():
-        members = [detector for detector, weight in weights.items() if weight > 0]
-        mine = {column: table.reindex(columns=members) for column, table in wide.items()}
-        logits = mine["fake_logit"].to_numpy()
-        weight = np.array([weights[m] for m in members], dtype=np.float64)
-        fake = ENSEMBLES[settings.rule](logits, weight)
-        lost = np.isnan(logits)
-        enough = (~lost).sum(axis=1) >= settings.min_detectors
-        sentences = zip(mine["problem"].to_numpy(object), lost, strict=True)
-        ensemble = {
-            "video_id": wide["fake_logit"].index,
-            "scorer": name,
-            "fake_logit": np.where(enough, fake, np.nan),
-            "frames_used": mine["frames_used"].max(axis=1).to_numpy("int32"),
-            "problem": [_problem(said, gone, settings.min_detectors) for said, gone in sentences],
-        }
-        parts.append(pd.DataFrame(ensemble))
+    for name, ensemble in settings.videos.ensembles.items():
+        mine = {column: table[ensemble.members] for column, table in wide.items()}
+        known = development(mine["fake_logit"], manifest, settings.development)
+        part = _fuse(mine, ensemble, known, settings.videos.min_detectors)
+        parts.append(part.assign(scorer=name))
     return _finish(pd.concat(parts)) if parts else tables.from_rows(tables.VIDEOS, [])
 
 
+def _fuse(
+    mine: dict[str, pd.DataFrame],
+    ensemble: params.Ensemble,
+    known: ensembles.Development,
+    needed: int,
+) -> pd.DataFrame:
+    """One ensemble's rows out of its members' columns."""
+    weights = np.array([ensemble.weights[m] for m in ensemble.members], dtype=np.float64)
+    logits = mine["fake_logit"].to_numpy(np.float64)
+    fake = ensembles.ENSEMBLES[ensemble.rule](logits, weights, known)
+    lost = np.isnan(logits)
+    fake[(~lost).sum(axis=1) < needed] = np.nan
+    why = ensembles.unlearnable(ensemble.rule, weights, known)
+    why = why or ensembles.WHY_NAN.get(ensemble.rule, "")
+    said = mine["problem"].to_numpy(object)
+    part = {
+        "video_id": mine["fake_logit"].index,
+        "fake_logit": fake,
+        "frames_used": mine["frames_used"].max(axis=1).to_numpy("int32"),
+        "problem": _problems(said, lost, np.where(np.isnan(fake), why, ""), needed),
+    }
+    return pd.DataFrame(part)
+
+
+def development(
+    logits: pd.DataFrame, manifest: pd.DataFrame, dataset: str
+) -> ensembles.Development:
+    """What a rule may learn from: scores and labels of the val split of one data set.
+
+    `logits` has a row per video_id and a column per member. Without a data set there is nothing.
+    """
+    chosen = manifest[(manifest["dataset"] == dataset) & (manifest["split"] == "val")]
+    rows = logits.reindex(chosen["video_id"])
+    return ensembles.Development(rows.to_numpy(np.float64), chosen["label"].to_numpy(bool))
+
+
+def _problems(
+    said: Shaped[np.ndarray, "video member"],
+    lost: Bool[np.ndarray, "video member"],
+    why: Shaped[np.ndarray, "video"],
+    needed: int,
+) -> list[str]:
+    """The sentence of each of an ensemble's rows."""
+    # most videos lost nothing, and nothing befell them
+    quiet = (said == "").all(axis=1) & ~lost.any(axis=1) & (why == "")
+    sentences = [""] * len(said)
+    for video in np.flatnonzero(~quiet):
+        sentences[video] = _problem(said[video], lost[video], str(why[video]), needed)
+    return sentences
+
+
 def _problem(
-    said: Shaped[np.ndarray, "detector"], lost: Bool[np.ndarray, "detector"], needed: int
+    said: Shaped[np.ndarray, "member"], lost: Bool[np.ndarray, "member"], why: str, needed: int
 ) -> str:
-    """The sentence of an ensemble's row: how many detectors are missing, and why the first is."""
+    """What the rule lacks, then how many members are missing and why the first is."""
     count = int((~lost).sum())
     short = f"{count} of {len(lost)} detectors scored it"
     if count < needed:
-        short += f", {needed} are needed"
-    if lost.any():
-        return f"{short}: {said[lost][0]}"
+        return f"{short}, {needed} are needed: {said[lost][0]}"
     # what befell the video, as frames without a face, befell every detector alike
-    return short if count < needed else str(said[0])
+    befell = f"{short}: {said[lost][0]}" if lost.any() else next(filter(None, said), "")
+    return "; ".join(filter(None, [why, befell]))
 
 
 def _finish(table: pd.DataFrame) -> pd.DataFrame:
-    table = table.assign(fake_prob=expit(table["fake_logit"].to_numpy()))
+    table = table.assign(fake_prob=expit(table["fake_logit"].to_numpy(np.float64)))
     table = table.sort_values(["scorer", "video_id"], ignore_index=True)
     return table[list(tables.VIDEOS.columns)]

@@ -1,38 +1,40 @@
-"""Step `report`: one page out of all tables, an MLflow run, and a look back at recorded figures."""
+"""Step `report`: one page out of all tables, its figures for programs, and an MLflow run."""
 
-import json
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pandas as pd
 
 from deepbench.core import params, plugins, tables
-from deepbench.reporting import html, page, provenance, records, scoreboard, tracking
-from deepbench.reporting.inputs import Component, Inputs, read_run
+from deepbench.reporting import (
+    analyses,
+    drift,
+    gallery,
+    html,
+    machine,
+    page,
+    provenance,
+    records,
+    scoreboard,
+    tracking,
+)
+from deepbench.reporting.inputs import Component, Inputs, ScoreRun, read_external, read_run
 from deepbench.sample import pack
 from deepbench.statistics import deepfakebench
 
 RECORDED = Path("reports/report/report.html")
+FIGURES = Path("reports/report/report.json")
+RESULTS_CSV, RESULTS = Path("reports/results.csv"), Path("reports/results.parquet")
 PUBLISHED = Path("reports/index.html")
-METRICS = Path("reports/results/metrics.json")
-compose = page.compose
-
-Figures = dict[str, dict[str, dict[str, float | None]]]  # data set, scorer, metric
 
 
 def collect(root: Path = Path()) -> Inputs:
     """Read the tables that params.yaml asks for, and the data sets' cards."""
     settings = params.load(root / "params.yaml")
-    artifacts = root / "artifacts"
-    names = settings.datasets
+    artifacts, names = root / "artifacts", settings.datasets
     cards = {name: plugins.load("datasets", name).CARD for name in names}
     components = {name: Component(card.title, card.paper) for name, card in cards.items()}
-    runs = [
-        read_run(artifacts / "scores" / dataset / f"{name}.json")
-        for dataset in names
-        for name in settings.detectors
-    ]
+    runs = _runs(settings, artifacts / "scores")
     components |= {run.detector: run.card for run in runs}
     manifest = tables.read(
         tables.MANIFEST, *(artifacts / "manifest" / f"{name}.parquet" for name in names)
@@ -41,20 +43,46 @@ def collect(root: Path = Path()) -> Inputs:
         tables.SCORES,
         *(artifacts / "scores" / run.dataset / f"{run.detector}.parquet" for run in runs),
     )
+    videos = tables.read(tables.VIDEOS, artifacts / "videos.parquet")
+    sources = gallery.Sources(manifest, videos, scores)
     return Inputs(
         settings=settings,
         manifest=manifest,
         ledger=tables.read(
             tables.LEDGER, *(artifacts / "faces" / name / "ledger.parquet" for name in names)
         ),
-        videos=tables.read(tables.VIDEOS, artifacts / "videos.parquet"),
+        videos=videos,
         results=tables.read(tables.RESULTS, artifacts / "results.parquet"),
         published=deepfakebench.published_protocol(manifest, scores),
-        runs=tuple(runs),
+        analyses=analyses.read(root),
+        exhibits=gallery.exhibits(settings, sources, artifacts / "faces"),
+        external=tuple(
+            read_external(artifacts / "scores/external" / f"{name}.json")
+            for name in settings.external
+        ),
+        runs=runs,
         components=components,
         samples=tuple(n for n in names if pack.holds_sample(root / settings.roots[n].path)),
         state=provenance.state(root, settings),
     )
+
+
+def _runs(settings: params.Params, scores: Path) -> tuple[ScoreRun, ...]:
+    """Every detector on every data set."""
+    return tuple(
+        read_run(scores / dataset / f"{name}.json")
+        for dataset in settings.datasets
+        for name in settings.detectors
+    )
+
+
+def write(inputs: Inputs, root: Path = Path()) -> None:
+    """Write the recorded page, its figures as JSON, and all results as CSV and Parquet."""
+    (root / RECORDED).parent.mkdir(parents=True, exist_ok=True)
+    (root / RECORDED).write_text(page.compose(inputs), "utf-8")
+    (root / FIGURES).write_text(machine.compose(inputs), "utf-8")
+    tables.write(tables.RESULTS, inputs.results, root / RESULTS)
+    inputs.results.to_csv(root / RESULTS_CSV, index=False, lineterminator="\n")
 
 
 def publish(root: Path = Path()) -> Path:
@@ -89,6 +117,7 @@ def _pages(reports: Path) -> dict[str, list[str]]:
         key=lambda name: (order.index(name) if name in order else len(order), name),
     )
     wanted = {".html", ".csv", ".json"}
+    top = [path.name for path in (RESULTS_CSV, RESULTS) if (reports / path.name).exists()]
     found = {
         folder: sorted(
             p.relative_to(reports).as_posix()
@@ -97,12 +126,13 @@ def _pages(reports: Path) -> dict[str, list[str]]:
         )
         for folder in folders
     }
-    return {folder: paths for folder, paths in found.items() if paths}
+    return {folder: paths for folder, paths in ({"all results": top} | found).items() if paths}
 
 
 def log(inputs: Inputs, root: Path = Path()) -> tracking.TrackedRun:
     """Log this state to MLflow unless it is there already."""
-    files = tuple(p for p in (root / RECORDED, root / METRICS) if p.exists())
+    written = (RECORDED, FIGURES, RESULTS_CSV, RESULTS, drift.METRICS)
+    files = tuple(root / path for path in written if (root / path).exists())
     parent, children = records.parent(inputs, root, files), records.children(inputs, root)
     return tracking.log_state(root, inputs.state.digest, parent, children)
 
@@ -123,61 +153,6 @@ def headline(results: pd.DataFrame) -> pd.DataFrame:
     return frame.fillna("not in the results").rename_axis("scorer")
 
 
-class Drift(NamedTuple):
-    """How far present figures are from recorded ones."""
-
-    sentence: str
-    largest: float  # absolute difference; infinite where a figure appeared or vanished
-    where: str  # data set / scorer / metric; "" where all is equal
-
-
-def drift(recorded: Figures, current: Figures) -> Drift:
-    """The largest difference between two sets of figures, `None` being an undefined one."""
-    before, now = _flat(recorded), _flat(current)
-    gaps = {place: _gap(before, now, place) for place in sorted(before.keys() | now.keys())}
-    changed = {place: gap for place, gap in gaps.items() if gap > 0}
-    if not changed:
-        return Drift(f"equal to the recorded results ({len(gaps)} figures)", 0.0, "")
-    where, largest = max(changed.items(), key=lambda item: item[1])
-    old, new = before.get(where, "absent"), now.get(where, "absent")
-    sentence = (
-        f"{len(changed)} of {len(gaps)} figures differ from the recorded results; the largest "
-        f"difference is at {where}: {_shown(old)} recorded, {_shown(new)} now"
-    )
-    return Drift(sentence, largest, where)
-
-
-def _flat(figures: Figures) -> dict[str, float | None]:
-    return {
-        f"{dataset} / {scorer} / {metric}": value
-        for dataset, by_scorer in figures.items()
-        for scorer, by_metric in by_scorer.items()
-        for metric, value in by_metric.items()
-    }
-
-
-def _gap(before: dict[str, Any], now: dict[str, Any], place: str) -> float:
-    if place not in before or place not in now:
-        return math.inf
-    old, new = before[place], now[place]
-    if old is None or new is None:
-        return 0.0 if old is new else math.inf
-    return abs(float(new) - float(old))
-
-
-def _shown(value: float | str | None) -> str:
-    return "undefined" if value is None else f"{value}"
-
-
-def drift_from_commit(root: Path = Path()) -> str:
-    """Compare the present metrics with those in the checked-out commit, as one sentence."""
-    current = json.loads((root / METRICS).read_text("utf-8"))
-    committed = provenance.committed_text(root, METRICS.as_posix())
-    if committed is None:
-        return f"nothing to compare with: {METRICS} is not in the checked-out commit"
-    return drift(json.loads(committed), current).sentence
-
-
 def finish(root: Path = Path()) -> list[str]:
     """After `dvc repro`: publish, log, compare with the commit; returns lines for the terminal."""
     inputs = collect(root)
@@ -189,7 +164,7 @@ def finish(root: Path = Path()) -> list[str]:
         headline(inputs.results).to_string(),
         "",
         *(["Sample pack or demo weights: the figures mean nothing."] if _is_demo(inputs) else []),
-        f"Results: {drift_from_commit(root)}",
+        f"Results: {drift.from_commit(root)}",
         f"MLflow: state {state} as run {run.run_id}",
         f"Report: {page_path}",
     ]

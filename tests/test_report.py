@@ -1,17 +1,16 @@
 import json
 import math
 import shutil
-import subprocess
 import zipfile
 
 import mlflow
-import numpy as np
+import pandas as pd
 import pytest
 import report_tables as made
 
 from deepbench import report
 from deepbench.core import tables
-from deepbench.reporting import page, records, tracking
+from deepbench.reporting import analyses, drift, page, records, tracking
 from deepbench.sample import pack
 
 pytestmark = [
@@ -32,11 +31,10 @@ def run(tmp_path_factory):
         archive.extract(name, root / "data")
     (root / "reports/manifest").mkdir(parents=True)
     (root / "reports/manifest/dfdc.html").write_text("a stage's page")
-    (root / report.METRICS).parent.mkdir()
-    (root / report.METRICS).write_text(json.dumps({"dfdc": {"effort": {"auc": 0.9}}}))
+    (root / drift.METRICS).parent.mkdir()
+    (root / drift.METRICS).write_text(json.dumps({"dfdc": {"effort": {"auc": 0.9}}}))
     inputs = report.collect(root)
-    (root / report.RECORDED).parent.mkdir()
-    (root / report.RECORDED).write_text(report.compose(inputs), "utf-8")
+    report.write(inputs, root)
     return root, inputs, report.finish(root)
 
 
@@ -45,6 +43,9 @@ def test_collect_reads_what_was_written(run):
     expected = made.inputs()
     for table in ("manifest", "ledger", "videos", "results", "published"):
         assert getattr(inputs, table).equals(getattr(expected, table)), table
+    read, wanted = analyses.frames(inputs.analyses), analyses.frames(expected.analyses)
+    assert all(read[name].equals(wanted[name]) for name in wanted)
+    assert inputs.exhibits == expected.exhibits
     assert inputs.samples == ("dfdc",)
     assert {r.weights for r in inputs.runs} == {"demo weights"}
     assert inputs.components["effort"].trained_on == ("faceforensics",)
@@ -89,8 +90,19 @@ def test_the_published_page_adds_the_checkout(run):
     assert page.PLACEHOLDER not in text
     assert '<a href="manifest/dfdc.html">dfdc.html</a>' in text
     assert '<a href="report/report.html">report.html</a>' in text
+    assert '<a href="results.csv">results.csv</a>' in text
     assert "Git commit" in text
     assert page.PLACEHOLDER in (root / report.RECORDED).read_text("utf-8")
+
+
+def test_all_results_lie_beside_the_page(run):
+    root, inputs, _ = run
+    assert tables.read(tables.RESULTS, root / report.RESULTS).equals(inputs.results)
+    read = pd.read_csv(root / report.RESULTS_CSV, keep_default_na=True, na_values=[])
+    assert len(read) == len(inputs.results)
+    assert read["value"].sub(inputs.results["value"]).abs().max() < 1e-12
+    figures = json.loads((root / report.FIGURES).read_text("utf-8"))
+    assert figures["state"] == inputs.state.digest
 
 
 def test_publishing_twice_changes_nothing(run):
@@ -113,7 +125,7 @@ def test_mlflow_holds_a_child_per_data_set_and_scorer(run):
     client = mlflow.MlflowClient(tracking.store(root))
     experiment = client.get_experiment_by_name("deepbench").experiment_id
     found = {r.info.run_name: r for r in client.search_runs([experiment])}
-    assert len(found) == 1 + len(made.METHODS) * 6
+    assert len(found) == 1 + len(made.METHODS) * 8
     effort, folder = found["dfdc effort"].data, found["folder effort"].data
     row = inputs.results.query(
         "dataset == 'dfdc' and scorer == 'effort' and level == 'video' and metric == 'auc'"
@@ -191,52 +203,3 @@ def test_the_headline_is_text():
 
 def test_the_headline_of_nothing_is_empty():
     assert report.headline(tables.from_rows(tables.RESULTS, [])).empty
-
-
-RECORDED = {"dfdc": {"effort": {"auc": 0.8, "eer": 0.2}, "f3net": {"auc": None}}}
-
-
-def changed(**effort):
-    return RECORDED | {"dfdc": {**RECORDED["dfdc"], "effort": effort}}
-
-
-def test_no_drift():
-    assert report.drift(RECORDED, RECORDED) == (
-        "equal to the recorded results (3 figures)", 0.0, "",
-    )  # fmt: skip
-
-
-def test_the_largest_drift_is_named():
-    found = report.drift(RECORDED, changed(auc=0.81, eer=0.15))
-    assert found.largest == pytest.approx(0.05)
-    assert found.where == "dfdc / effort / eer"
-    assert found.sentence == (
-        "2 of 3 figures differ from the recorded results; the largest difference is at "
-        "dfdc / effort / eer: 0.2 recorded, 0.15 now"
-    )
-
-
-@pytest.mark.parametrize(
-    ("now", "sentence"),
-    [
-        (changed(auc=0.8), "0.2 recorded, absent now"),
-        (changed(auc=0.8, eer=None), "0.2 recorded, undefined now"),
-        (changed(auc=0.8, eer=0.2, ap=0.7), "absent recorded, 0.7 now"),
-    ],
-)
-def test_what_appears_or_vanishes_is_drift(now, sentence):
-    found = report.drift(RECORDED, now)
-    assert np.isinf(found.largest)
-    assert found.sentence.endswith(sentence)
-
-
-def test_drift_from_the_commit(tmp_path):
-    path = tmp_path / report.METRICS
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(RECORDED))
-    setup = (["init", "-q"], ["config", "user.email", "a@b"], ["config", "user.name", "a"])
-    for words in (*setup, ["add", "."], ["commit", "-qm", "results", "--no-verify"]):
-        subprocess.run(["git", *words], cwd=tmp_path, check=True)
-    assert report.drift_from_commit(tmp_path) == "equal to the recorded results (3 figures)"
-    path.write_text(json.dumps(changed(auc=0.8, eer=0.3)))
-    assert "0.2 recorded, 0.3 now" in report.drift_from_commit(tmp_path)

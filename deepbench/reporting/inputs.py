@@ -8,6 +8,7 @@ import pandas as pd
 
 from deepbench.core import params
 from deepbench.reporting import provenance
+from deepbench.reporting.analyses import Analyses
 
 TEST = "test"
 
@@ -38,6 +39,31 @@ class ScoreRun:
 
 
 @dataclass(frozen=True)
+class ExternalScores:
+    """Scores that somebody else made, as the step that took them in described them."""
+
+    scorer: str
+    file: str
+    sha256: str
+    rows: int
+    matched: int  # videos of the manifest that have a score
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A video that a scorer judged most wrongly, with one of its crops."""
+
+    dataset: str
+    scorer: str
+    video_id: str
+    method: str
+    label: bool
+    fake_prob: float
+    place: int  # 1 = the most wrong of its kind
+    jpeg: bytes  # empty where no crop is stored
+
+
+@dataclass(frozen=True)
 class Inputs:
     """Everything on the page; two equal inputs give the same bytes."""
 
@@ -47,6 +73,9 @@ class Inputs:
     videos: pd.DataFrame
     results: pd.DataFrame
     published: pd.DataFrame  # statistics/deepfakebench: the published protocol beside this one
+    analyses: Analyses
+    exhibits: tuple[Exhibit, ...]
+    external: tuple[ExternalScores, ...]
     runs: tuple[ScoreRun, ...]
     components: dict[str, Component]  # data sets and detectors by name
     samples: tuple[str, ...]  # data sets that are the sample pack
@@ -89,23 +118,32 @@ def read_run(path: Path) -> ScoreRun:
     )
 
 
+def read_external(path: Path) -> ExternalScores:
+    """What the step `external` wrote beside its table."""
+    said = json.loads(path.read_text("utf-8"))
+    names = ExternalScores.__dataclass_fields__
+    if missing := sorted(names - said.keys()):
+        msg = f"{path} does not say {missing}; make it anew: dvc repro -f external"
+        raise ValueError(msg)
+    return ExternalScores(**{name: said[name] for name in names})
+
+
 def scorers(inputs: Inputs) -> list[str]:
-    """Detectors, then ensembles, in the order of params.yaml; then what else the tables hold."""
-    settings = inputs.settings
-    named = [*settings.detectors, *settings.videos.ensembles]
+    """All scorers in the order of params.yaml; then what else the tables hold."""
+    named = inputs.settings.scorers
     present = set(inputs.videos["scorer"]) | set(inputs.results["scorer"])
     return [*named, *sorted(present - set(named))]
 
 
-def members(inputs: Inputs, scorer: str) -> list[str]:
-    """The detectors behind a scorer: an ensemble's with a weight above 0, or itself."""
-    weights = inputs.settings.videos.ensembles.get(scorer)
-    return [name for name, weight in weights.items() if weight] if weights else [scorer]
+def members(settings: params.Params, scorer: str) -> list[str]:
+    """The scorers behind a scorer: an ensemble's with a weight above 0, or itself."""
+    ensemble = settings.videos.ensembles.get(scorer)
+    return ensemble.members if ensemble else [scorer]
 
 
 def trained_on(inputs: Inputs, scorer: str) -> set[str]:
     """Data sets that any detector behind a scorer was trained on."""
-    known = (inputs.components.get(name) for name in members(inputs, scorer))
+    known = (inputs.components.get(name) for name in members(inputs.settings, scorer))
     return {dataset for card in known if card for dataset in card.trained_on}
 
 

@@ -1,63 +1,135 @@
 """The report page: sections filled from tables, figures drawn, one template."""
 
+import base64
+import hashlib
+
 import pandas as pd
 from tqdm import tqdm
 
-from deepbench.reporting import anchors, attrition, html, plots, published, scoreboard, setup
+from deepbench.reporting import (
+    anchors,
+    attrition,
+    calibration,
+    comparisons,
+    ensembles,
+    errors,
+    gallery,
+    headline,
+    html,
+    manipulations,
+    plots,
+    published,
+    scoreboard,
+    sensitivity,
+    setup,
+)  # fmt: skip
 from deepbench.reporting.html import Picture
 from deepbench.reporting.inputs import Inputs, scored_videos
 
 PLACEHOLDER = "<!-- this checkout -->"
+SCRIPT = html.FOLDER / "sort.html"
 
 
 def compose(inputs: Inputs) -> str:
     """The whole report as one HTML page without network; equal inputs give equal bytes."""
     settings = inputs.settings
-    demo = list(dict.fromkeys(run.detector for run in inputs.runs if run.demo))
-    figures = {
-        dataset: _figures(inputs, dataset)
-        for dataset in tqdm(settings.datasets, desc="report", unit="data set")
-    }
-    headline = scoreboard.headline(inputs)
-    marks = "".join(cell.text for line in headline.rows for cell in line)
     values: dict[str, object] = {
         "statement": _statement(inputs),
         "samples": list(inputs.samples),
-        "demo": demo,
-        "setup": [
-            setup.datasets(inputs),
-            setup.detectors(inputs),
-            *([setup.ensembles(inputs)] if settings.videos.ensembles else []),
-            setup.settings(inputs),
-        ],
-        "headline": headline,
-        "trained": scoreboard.TRAINED if scoreboard.TRAINED in marks else "",
-        "chance": scoreboard.CHANCE if scoreboard.CHANCE in marks else "",
+        "demo": list(dict.fromkeys(run.detector for run in inputs.runs if run.demo)),
         "interval": f"{settings.results.interval * 100:g} %",
+        "limit": f"{1 - settings.results.interval:.3g}",
         "threshold": f"{settings.results.threshold:g}",
-        "methods": scoreboard.per_manipulation(inputs),
-        "metrics": {name: scoreboard.every_metric(inputs, name) for name in settings.datasets},
-        "figures": figures,
+        "development": settings.development,
         "published": published.figures(inputs, anchors.load()),
         "protocols": published.side_by_side(inputs),
         "losses": attrition.losses(inputs),
         "problems": attrition.problems(inputs),
+        "gaps": attrition.gaps(inputs),
         "glossary": list(scoreboard.GLOSSARY.values()),
+        "script_digest": script_digest(),
     }
-    return html.render("report.html", values)
+    sections = values | _run(inputs) | _headline(inputs) | _analyses(inputs) | _details(inputs)
+    return html.render("report.html", sections)
+
+
+def script_digest() -> str:
+    """Of the only script that the page lets a browser run, as its security policy names it."""
+    text = SCRIPT.read_text("utf-8").removeprefix("<script>").partition("</script>")[0]
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _run(inputs: Inputs) -> dict[str, object]:
+    views = [setup.datasets(inputs), setup.detectors(inputs)]
+    if inputs.external:
+        views.append(setup.external(inputs))
+    if inputs.settings.videos.ensembles:
+        views.append(setup.ensembles(inputs))
+    return {"setup": [*views, setup.settings(inputs)]}
+
+
+def _headline(inputs: Inputs) -> dict[str, object]:
+    table = headline.table(inputs)
+    marks = "".join(cell.text for line in table.rows for cell in line)
+    return {
+        "headline": table,
+        "trained": headline.TRAINED if headline.TRAINED in marks else "",
+        "chance": headline.CHANCE if headline.CHANCE in marks else "",
+        "ties": headline.ties(inputs),
+        "bounds": headline.bounds(inputs),
+        "widths": headline.widths(inputs).sentence,
+        "pairs": comparisons.pairs(inputs),
+        "methods": manipulations.per_manipulation(inputs),
+    }
+
+
+def _analyses(inputs: Inputs) -> dict[str, object]:
+    return {
+        "transfer": comparisons.transfer(inputs),
+        "against_single": ensembles.against_single(inputs),
+        "contributions": ensembles.contributions(inputs),
+        "agreement": ensembles.agreement(inputs),
+        "oracle": ensembles.oracle(inputs),
+        "maps": ensembles.maps(inputs),
+        "thresholds": calibration.thresholds(inputs),
+        "calibration": calibration.errors(inputs),
+        "reliability": calibration.pictures(inputs),
+        "sensitivity": sensitivity.varied(inputs),
+        "judge": gallery.scorer(inputs.settings),
+        "judge_kind": "ensemble" if inputs.settings.videos.ensembles else "detector",
+        "walls": errors.walls(inputs),
+    }
+
+
+def _details(inputs: Inputs) -> dict[str, object]:
+    names = inputs.settings.datasets
+    return {
+        "figures": {
+            dataset: _figures(inputs, dataset)
+            for dataset in tqdm(names, desc="report", unit="data set")
+        },
+        "metrics": {name: scoreboard.every_metric(inputs, name) for name in names},
+    }
 
 
 def _statement(inputs: Inputs) -> str:
     chosen = inputs.settings
-    who = _count(len(chosen.detectors), "detector")
-    if chosen.videos.ensembles:
-        who += f" and {_count(len(chosen.videos.ensembles), 'ensemble')}"
-    where = _count(len(chosen.datasets), "data set")
-    return f"How well {who} tell real faces from forged ones on the test videos of {where}."
+    who = [
+        _count(n, *names)
+        for n, names in (
+            (len(chosen.detectors), ("detector", "detectors")),
+            (len(chosen.external), ("scorer from elsewhere", "scorers from elsewhere")),
+            (len(chosen.videos.ensembles), ("ensemble", "ensembles")),
+        )
+        if n
+    ]
+    told = " and ".join([", ".join(who[:-1]), who[-1]] if len(who) > 1 else who)
+    where = _count(len(chosen.datasets), "data set", "data sets")
+    return f"How well {told} tell real faces from forged ones on the test videos of {where}."
 
 
-def _count(n: int, thing: str) -> str:
-    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+def _count(n: int, one: str, many: str) -> str:
+    return f"{n} {one if n == 1 else many}"
 
 
 def _figures(inputs: Inputs, dataset: str) -> list[Picture]:
@@ -67,7 +139,8 @@ def _figures(inputs: Inputs, dataset: str) -> list[Picture]:
     legend = {}
     for scorer in scored["scorer"].unique():
         found = scoreboard.cell(results, scoreboard.Key(scorer, dataset))
-        legend[scorer] = f"{scorer}: AUC {' '.join((found.text, *found.small))}"
+        interval = [line for line in found.small if line.startswith("[")]
+        legend[scorer] = f"{scorer}: AUC {' '.join((found.text, *interval))}"
     lines = [
         f"{scorer}: {_sentence(group, threshold)}"
         for scorer, group in scored.groupby("scorer", sort=False)

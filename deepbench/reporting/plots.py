@@ -1,54 +1,39 @@
 """Figures out of data frames, without pyplot: they work in a notebook, a test and a thread.
 
-`scored` always holds one row per video and scorer with `scorer`, `label` (True = fake) and
-`fake_prob` (NaN where the video could not be scored).
+`scored` always holds one row per video and scorer with `scorer`, `label` (True = fake),
+`fake_logit` and `fake_prob` (NaN where the video could not be scored).
 """
-
-from itertools import product
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from jaxtyping import UInt8
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import rankdata
 from sklearn.metrics import roc_curve
 
-# Okabe and Ito (2008): told apart with every kind of colour vision
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+from deepbench.reporting.drawing import PALETTE, STYLE, empty, grid, label, line
+
 REAL_COLOUR, FAKE_COLOUR = PALETTE[0], PALETTE[1]
-DASHES = ("-", "--", "-.", ":")
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#595959",
-    "legend.frameon": False,
-}
 
 
 @mpl.rc_context(STYLE)
 def roc(scored: pd.DataFrame, legend: dict[str, str]) -> Figure:
     """ROC curves of all scorers; `legend` gives the text of each, e.g. with its AUC."""
-    known = scored.dropna(subset="fake_prob")
+    known = scored.dropna(subset="fake_logit")
     if not (known.groupby("scorer")["label"].nunique() == 2).any():
-        return _empty("no curve without both real and fake test videos")
+        return empty("no curve without both real and fake test videos")
     figure = Figure(figsize=(4.6, 4.3 + 0.19 * scored["scorer"].nunique()), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="#767676", linewidth=1, linestyle=":")
     for place, (scorer, group) in enumerate(scored.groupby("scorer", sort=False)):
-        name, known = str(scorer), group.dropna(subset="fake_prob")
-        style: dict[str, Any] = {
-            "color": PALETTE[place % len(PALETTE)],
-            "linestyle": DASHES[place // len(PALETTE) % len(DASHES)],
-        }
+        name, known = str(scorer), group.dropna(subset="fake_logit")
+        style = line(place)
         if known["label"].nunique() < 2:
             axes.plot([], [], label=f"{name}: no curve, {_counts(group)}", **style)
             continue
-        fpr, tpr, _ = roc_curve(known["label"], known["fake_prob"])
+        # ranks, because log-odds may be infinite and probabilities near 1 collapse into ties
+        fpr, tpr, _ = roc_curve(known["label"], rankdata(known["fake_logit"], method="dense"))
         axes.plot(fpr, tpr, label=legend.get(name, name), linewidth=1.6, **style)
     axes.set(
         xlim=(-0.01, 1.01),
@@ -64,9 +49,12 @@ def roc(scored: pd.DataFrame, legend: dict[str, str]) -> Figure:
 @mpl.rc_context(STYLE)
 def distributions(scored: pd.DataFrame, threshold: float) -> Figure:
     """Fake probabilities of real and fake videos, one small panel per scorer."""
-    panels = _panels(scored, 1.7)
+    groups = scored.groupby("scorer", sort=False)
+    if not len(groups):
+        return empty("no test videos")
+    figure, panels = grid(len(groups), 3, 1.7)
     edges = np.linspace(0, 1, 21)
-    for axes, (scorer, group) in zip(panels, scored.groupby("scorer", sort=False), strict=True):
+    for axes, (scorer, group) in zip(panels, groups, strict=True):
         for fake, colour in ((False, REAL_COLOUR), (True, FAKE_COLOUR)):
             values = group.loc[group["label"] == fake, "fake_prob"].dropna().to_numpy(float)
             if len(values):
@@ -76,34 +64,35 @@ def distributions(scored: pd.DataFrame, threshold: float) -> Figure:
                     share, edges, color=colour, linewidth=1.4, linestyle="--" if fake else "-"
                 )
         axes.axvline(threshold, color="#595959", linewidth=0.8, linestyle=":")
-        axes.set(xlim=(0, 1), xticks=[0, 0.5, 1], ylim=(0, None))
+        axes.set(xlim=(0, 1), xticks=[0, 0.5, 1], ylim=(0, 1))
         axes.set_title(f"{scorer}\n{_counts(group)}", fontsize=7.5, loc="left")
-    if panels:
-        figure = _figure_of(panels[0])
-        figure.supxlabel("fake probability (real: solid blue, fake: dashed orange)", fontsize=9)
-        figure.supylabel("share of the class", fontsize=9)
-        return figure
-    return _empty("no test videos")
+    label(figure, "fake probability (real: solid blue, fake: dashed orange)", "share of the class")
+    return figure
 
 
 @mpl.rc_context(STYLE)
 def confusion(scored: pd.DataFrame, threshold: float) -> Figure:
     """Decisions at the threshold, one 2 x 2 panel per scorer; colour is the share of the row."""
-    panels = _panels(scored, 1.9)
-    for axes, (scorer, group) in zip(panels, scored.groupby("scorer", sort=False), strict=True):
+    groups = scored.groupby("scorer", sort=False)
+    if not len(groups):
+        return empty("no test videos")
+    figure, panels = grid(len(groups), 3, 1.9, 0.4)
+    for axes, (scorer, group) in zip(panels, groups, strict=True):
         counts = decisions(group, threshold).to_numpy()
         # a class without videos has a pale row of zeros
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        sns.heatmap(
-            share, annot=counts, fmt="d", vmin=0, vmax=1, cmap="Blues", cbar=False,
-            square=True, linewidths=1, ax=axes, annot_kws={"fontsize": 11},
-            xticklabels=["called\nreal", "called\nfake"], yticklabels=["real", "fake"],
-        )  # fmt: skip
-        axes.tick_params(length=0, labelsize=8.5, labelrotation=0)
+        axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(counts):
+            ink = "white" if share[row, column] > 0.5 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", fontsize=11, color=ink)
+        axes.set_xticks([0, 1], ["called\nreal", "called\nfake"])
+        axes.set_yticks([0, 1], ["real", "fake"])
+        axes.tick_params(length=0, labelsize=8.5)
+        axes.spines[:].set_visible(False)
         lost = int(group["fake_prob"].isna().sum())
         title = f"{scorer}\n{lost} not scored" if lost else f"{scorer}\n"
         axes.set_title(title, fontsize=8.5, loc="left")
-    return _figure_of(panels[0]) if panels else _empty("no test videos")
+    return figure
 
 
 def decisions(scored: pd.DataFrame, threshold: float) -> pd.DataFrame:
@@ -126,36 +115,16 @@ def contact_sheet(
         msg = f"{len(crops)} crops but {len(titles)} titles; give one title per crop"
         raise ValueError(msg)
     if not len(crops):
-        return _empty("no crops")
+        return empty("no crops")
     wide = min(columns, len(crops))
     high = -(-len(crops) // wide)
     figure = Figure(figsize=(1.25 * wide, 1.45 * high), layout="constrained")
-    grid = figure.subplots(high, wide, squeeze=False).ravel()
-    for axes in grid:
+    places = figure.subplots(high, wide, squeeze=False).ravel()
+    for axes in places:
         axes.axis("off")
-    for axes, crop, title in zip(grid, crops, titles, strict=False):
+    for axes, crop, title in zip(places, crops, titles, strict=False):
         axes.imshow(crop)
         axes.set_title(title, fontsize=7)
-    return figure
-
-
-def _panels(scored: pd.DataFrame, height: float) -> list[Axes]:
-    """One panel per scorer, three to a row."""
-    n = scored["scorer"].nunique()
-    if not n:
-        return []
-    rows = -(-n // 3)
-    figure = Figure(figsize=(6.4, height * rows + 0.3), layout="constrained")
-    grid = figure.subplots(rows, 3, squeeze=False)
-    places = list(product(range(rows), range(3)))
-    for place in places[n:]:
-        grid[place].set_visible(False)
-    return [grid[place] for place in places[:n]]
-
-
-def _figure_of(axes: Axes) -> Figure:
-    figure = axes.get_figure(root=True)
-    assert isinstance(figure, Figure)
     return figure
 
 
@@ -165,11 +134,3 @@ def _counts(group: pd.DataFrame) -> str:
     fakes, lost = int(known["label"].sum()), len(group) - len(known)
     text = f"{len(known) - fakes} real, {fakes} fake"
     return f"{text}, {lost} not scored" if lost else text
-
-
-def _empty(sentence: str) -> Figure:
-    figure = Figure(figsize=(4, 1), layout="constrained")
-    axes = figure.subplots()
-    axes.axis("off")
-    axes.text(0.5, 0.5, sentence, ha="center", va="center", fontsize=9)
-    return figure

@@ -13,10 +13,15 @@ from typing import Any, NamedTuple
 import yaml
 
 from deepbench.core import params
+from deepbench.reporting import analyses
 
 # The stages that figures rest on. The report itself would make the digest depend on itself, and
 # latency, which differs on every run, would make every state a new one.
-ROAD = ("manifest", "faces", "scores", "videos", "results")
+ROAD = (
+    *("manifest", "faces", "scores", "external", "videos", "results"),
+    *("comparisons", "ensembles", "calibration", "sensitivity"),
+)
+TABLES = ("artifacts/videos.parquet", "artifacts/results.parquet", *analyses.FILES)
 LIBRARIES = ("torch", "torchvision", "timm", "transformers", "numpy", "opencv-python-headless")
 
 
@@ -48,11 +53,11 @@ def state(root: Path, settings: params.Params) -> State:
         sentence = "sha256 of the data, weights, settings and tables that dvc.lock records"
         return State(digest, sentence, data)
     digest_of_files = hashlib.sha256()
-    for name in ("videos.parquet", "results.parquet"):
-        digest_of_files.update((root / "artifacts" / name).read_bytes())
+    for name in TABLES:
+        digest_of_files.update((root / name).read_bytes())
     sentence = (
-        "sha256 of videos.parquet and results.parquet: dvc.lock does not record them, "
-        "so they were made outside `dvc repro`"
+        "sha256 of the tables behind the figures: dvc.lock does not record them, so they were "
+        "made outside `dvc repro`"
     )
     return State(digest_of_files.hexdigest(), sentence, data)
 
@@ -71,6 +76,7 @@ def _asked(settings: params.Params) -> set[str]:
         "manifest": settings.datasets,
         "faces": settings.datasets,
         "scores": [f"{d}-{name}" for d in settings.datasets for name in settings.detectors],
+        "external": list(settings.external),
     }
     return {
         name

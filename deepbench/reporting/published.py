@@ -48,6 +48,22 @@ def figures(inputs: Inputs, known: list[Anchor]) -> Figures:
     )
 
 
+def rows(inputs: Inputs) -> list[dict[str, object]]:
+    """The same figures as plain rows."""
+    return [
+        row.anchor._asdict()
+        | {
+            "here": row.dataset,
+            "measured": row.measured.value,
+            "low": row.measured.low,
+            "high": row.measured.high,
+            "verdict": row.verdict,
+            "note": "; ".join(row.reasons),
+        }
+        for row in anchors.compare(inputs, anchors.load())
+    ]
+
+
 def _of_source(caption: str, rows: list[Compared]) -> Explained:
     columns = ["Detector", "Data set", "Figure", "Published", "Here", "Difference", "Verdict"]
     reasons = list(dict.fromkeys(reason for row in rows for reason in row.reasons))
@@ -73,9 +89,11 @@ def _row(row: Compared, reasons: list[str]) -> list[html.Cell]:
         anchor.detector,
         html.Cell(which, (anchor.method if anchor.method != "all" else "", own)),
         f"{level} {anchor.metric.upper()}",
-        f"{anchor.value:.4g}",
+        html.Cell(f"{anchor.value:.4g}", value=anchor.value),
         html.estimate(measured.value, measured.low, measured.high, measured.note),
-        "" if math.isnan(row.difference) else f"{row.difference:+.3f}",
+        html.Cell("undefined", undefined=True)
+        if math.isnan(row.difference)
+        else html.Cell(html.signed(row.difference), value=row.difference),
         html.Cell(row.verdict, (why,)),
     )
 
@@ -128,4 +146,4 @@ def _both(here: float, there: float) -> html.Cell:
         below = f"there {html.number(there)}"
     if math.isnan(here):
         return html.Cell("undefined", (below,), undefined=True)
-    return html.Cell(html.number(here), (below,))
+    return html.Cell(html.number(here), (below,), value=here)

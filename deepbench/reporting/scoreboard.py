@@ -1,11 +1,12 @@
-"""Result tables of the report: the headline, per manipulation, and every metric."""
+"""Look-ups in the results, and the tables of every metric."""
 
+import math
 from typing import NamedTuple
 
 import pandas as pd
 
 from deepbench.reporting import html
-from deepbench.reporting.inputs import Inputs, scorers, trained_on
+from deepbench.reporting.inputs import Inputs, scorers
 
 ALL = "all"
 
@@ -30,11 +31,12 @@ class Result(NamedTuple):
     n_fake: int
     n_missing: int
     note: str
+    plain_low: float = math.nan  # as if videos were independent
+    plain_high: float = math.nan
 
 
 Results = dict[Key, Result]
 
-TRAINED, CHANCE = "†", "°"
 GLOSSARY = {
     "auc": ("AUC", "chance that a random fake scores higher than a random real; 0.5 is chance"),
     "ap": ("AP", "average precision over all thresholds; its chance level is the share of fakes"),
@@ -49,6 +51,20 @@ GLOSSARY = {
     "recall": ("Recall", "share of the fakes that are called fake"),
     "specificity": ("Specificity", "share of the reals that are called real"),
     "f1": ("F1", "harmonic mean of precision and recall, fake being the positive class"),
+    "ece": (
+        "ECE",
+        "expected calibration error: mean distance of fake probability and share of fakes over "
+        "bins of equally many videos; 0 is best",
+    ),
+    "true_fake": ("Fakes called fake", "videos of the confusion matrix, as the next three"),
+    "false_fake": ("Reals called fake", "false alarms"),
+    "true_real": ("Reals called real", "right"),
+    "false_real": ("Fakes called real", "misses"),
+    "auc_delong": ("AUC, DeLong", "the same AUC with DeLong's interval, for videos as independent"),
+    "auc_lost_worst": ("AUC, worst case", "if every lost video had been judged most wrongly"),
+    "auc_lost_best": ("AUC, best case", "if every lost video had been judged rightly"),
+    "fpr": ("FPR", "false positive rate: share of the reals that are called fake"),
+    "tpr": ("TPR", "true positive rate: share of the fakes that are called fake"),
 }
 
 
@@ -76,45 +92,6 @@ def counts(result: Result) -> str:
     """The videos (or frames) behind a figure."""
     text = f"{result.n_real} real, {result.n_fake} fake"
     return f"{text}, {result.n_missing} not scored" if result.n_missing else text
-
-
-def headline(inputs: Inputs) -> html.Table:
-    """AUC per video of every scorer on every data set."""
-    results, datasets = index(inputs.results), inputs.settings.datasets
-    rows = []
-    for scorer in scorers(inputs):
-        cells = [_headline_cell(inputs, results, Key(scorer, dataset)) for dataset in datasets]
-        rows.append(html.row(scorer, *cells))
-    return html.Table("AUC per video, test split", ["Scorer", *datasets], rows)
-
-
-def _headline_cell(inputs: Inputs, results: Results, key: Key) -> html.Cell:
-    shown, found = cell(results, key), results.get(key)
-    if found is None:
-        return shown
-    below = (*shown.small, counts(found))
-    if shown.undefined:
-        return shown._replace(small=below)
-    marks = TRAINED if key.dataset in trained_on(inputs, key.scorer) else ""
-    marks += CHANCE if found.low <= 0.5 <= found.high else ""
-    return shown._replace(text=shown.text + marks, small=below)
-
-
-def per_manipulation(inputs: Inputs) -> list[html.Table]:
-    """AUC per video of each manipulation against the reals; one table per data set with several."""
-    results = index(inputs.results)
-    found = []
-    for dataset in inputs.settings.datasets:
-        keys = [k for k in results if k.dataset == dataset and k.level == "video"]
-        methods = sorted({k.method for k in keys} - {ALL})
-        if not methods:
-            continue
-        rows = [
-            html.row(scorer, *(cell(results, Key(scorer, dataset, m)) for m in methods))
-            for scorer in scorers(inputs)
-        ]
-        found.append(html.Table(f"{dataset}: AUC per video", ["Scorer", *methods], rows))
-    return found
 
 
 def every_metric(inputs: Inputs, dataset: str) -> list[html.Table]:

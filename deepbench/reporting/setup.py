@@ -26,7 +26,8 @@ def datasets(inputs: Inputs) -> html.Table:
 def _split(videos: pd.DataFrame, split: str) -> html.Cell:
     own = videos[videos["split"] == split]
     fakes = int(own["label"].sum())
-    return html.Cell(f"{len(own):,}", (f"{len(own) - fakes} real, {fakes} fake",))
+    below = f"{len(own) - fakes} real, {fakes} fake"
+    return html.Cell(f"{len(own):,}", (below,), value=len(own))
 
 
 def _component(inputs: Inputs, name: str) -> Component:
@@ -70,18 +71,49 @@ def _facts(run: ScoreRun, where: str) -> list[html.Cell]:
     ]
 
 
-def ensembles(inputs: Inputs) -> html.Table:
-    """Each ensemble with its members' weights."""
+def external(inputs: Inputs) -> html.Table:
+    """Scores from elsewhere: the file, and how many videos it scored."""
     rows = [
-        html.row(name, ", ".join(f"{detector} {weight:g}" for detector, weight in weights.items()))
-        for name, weights in inputs.settings.videos.ensembles.items()
+        html.row(one.scorer, one.file, one.sha256[:SHORT], one.rows, one.matched, "not stated")
+        for one in inputs.external
     ]
-    return html.Table("Ensembles: weighted means of probability", ["Ensemble", "Weights"], rows)
+    columns = ["Scorer", "File", "sha256", "Rows", "Videos scored", "Trained on"]
+    return html.Table("Scores made elsewhere", columns, rows)
 
 
-def _protocols(inputs: Inputs) -> list[str]:
-    """What the results say of how they came about; weights stand in the table of detectors."""
-    return sorted({line.partition(", weights: ")[0] for line in inputs.results["protocol"]} - {""})
+def ensembles(inputs: Inputs) -> html.Table:
+    """Each ensemble with its rule and its members' weights."""
+    rows = [
+        html.row(
+            name,
+            RULES[ensemble.rule],
+            ", ".join(
+                f"{member} {ensemble.weights[member]:g}"
+                if ensemble.rule.startswith("weighted")
+                else member
+                for member in ensemble.members
+            ),
+        )
+        for name, ensemble in inputs.settings.videos.ensembles.items()
+    ]
+    return html.Table("Ensembles", ["Ensemble", "Rule", "Members, with weights if any"], rows)
+
+
+RULES = {
+    "weighted_mean": "weighted mean of probabilities",
+    "weighted_log_odds": "weighted mean of log-odds",
+    "median": "median",
+    "max": "highest",
+    "rank_mean": "mean of ranks among the development split's scores",
+    "stack": "logistic regression, fitted on the development split",
+}
+
+
+def _protocol(inputs: Inputs) -> str:
+    """What all results say of how they came about; rules and weights stand in other tables."""
+    lines = {line.partition(", weights: ")[0] for line in inputs.results["protocol"]}
+    parts = [line.split(", ") for line in sorted(lines)]
+    return ", ".join(p for p in parts[0] if all(p in other for other in parts)) if parts else ""
 
 
 def settings(inputs: Inputs) -> html.Table:
@@ -101,8 +133,9 @@ def settings(inputs: Inputs) -> html.Table:
         "Pooling": f"{chosen.videos.pooling} of a video's frames",
         "Threshold": f"fake above a probability of {results.threshold:g}",
         "Intervals": f"{results.interval * 100:g} %, {results.replicates:,} bootstrap replicates",
+        "Development": f"the val split of {chosen.development}",
         "Seed": str(chosen.seed),
-        "Protocol": "; ".join(_protocols(inputs)) or "not stated",
+        "Protocol": _protocol(inputs) or "not stated",
     }
     rows = [html.row(name, value) for name, value in facts.items()]
     rows.append(html.row("State", html.Cell(inputs.state.digest, (inputs.state.source,))))

@@ -143,11 +143,13 @@ def _log(client: "MlflowClient", experiment: str, record: Record, tags: dict[str
 
     run = client.create_run(experiment, tags=record.tags | tags, run_name=record.name)
     run_id, now = run.info.run_id, run.info.start_time
-    client.log_batch(
-        run_id,
-        [Metric(name, value, now, 0) for name, value in record.metrics.items()],
-        [Param(name, value) for name, value in record.params.items()],
-    )
+    metrics = [Metric(name, value, now, 0) for name, value in record.metrics.items()]
+    # MLflow takes at most 1,000 metrics or 100 parameters in one call
+    for start in range(0, len(metrics), 1000):
+        client.log_batch(run_id, metrics=metrics[start : start + 1000])
+    params = [Param(name, value) for name, value in record.params.items()]
+    for start in range(0, len(params), 100):
+        client.log_batch(run_id, params=params[start : start + 100])
     for name, table in record.tables.items():
         client.log_table(run_id, table, name)
     for name, figure in record.figures.items():

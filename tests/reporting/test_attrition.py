@@ -35,7 +35,7 @@ def lost(inputs, count):
 
 
 def test_each_problem_of_a_video_is_said_once(inputs):
-    assert texts(attrition.problems(inputs)) == [
+    assert texts(attrition.problems(inputs).table) == [
         ["celeb_df/real/test_001", made.FACELESS, "faces, every scorer"],
         ["dfdc/fake/test_003", made.SHORT, "equal, effort_half"],
         ["dfdc/real/test_000", made.UNREADABLE, "faces, every scorer"],
@@ -46,11 +46,11 @@ def test_no_problems_are_no_rows(inputs):
     none = replace(
         inputs, ledger=inputs.ledger.assign(problem=""), videos=inputs.videos.assign(problem="")
     )
-    assert attrition.problems(none).rows == []
+    assert attrition.problems(none).table.rows == []
 
 
 def test_as_many_as_are_shown_need_no_last_row(inputs):
-    rows = texts(attrition.problems(lost(inputs, attrition.SHOWN - 3)))
+    rows = texts(attrition.problems(lost(inputs, attrition.SHOWN - 3)).table)
     assert len(rows) == attrition.SHOWN
     assert rows[-1] == [f"many/{attrition.SHOWN - 4:05d}", "unreadable", "faces, every scorer"]
 
@@ -58,8 +58,21 @@ def test_as_many_as_are_shown_need_no_last_row(inputs):
 def test_thousands_of_problems_are_counted_in_seconds(inputs):
     many = lost(inputs, 5000)
     start = time.perf_counter()
-    rows = texts(attrition.problems(many))
+    problems = attrition.problems(many)
     assert time.perf_counter() - start < 2
+    rows = texts(problems.table)
     assert len(rows) == attrition.SHOWN + 1
+    assert problems.summary == "200 of 5,003"
     assert rows[-1][0] == "4,803 more rows"
     assert "artifacts/faces/<dataset>/ledger.parquet" in rows[-1][1]
+
+
+def test_figures_without_a_value_or_an_interval_are_counted_by_reason(inputs):
+    found = attrition.undefined(inputs)
+    bounds = found[found["note"] == "no interval: a bound"]
+    assert set(bounds["lacks"]) == {"interval"}
+    results = inputs.results
+    lacking = results["value"].isna() | results["low"].isna()
+    assert found.loc[found["table"] == "results", "figures"].sum() == lacking.sum()
+    assert set(found["table"]) > {"results", "comparisons", "thresholds", "sensitivity"}
+    assert made.ONE_CLASS in set(found["note"])

@@ -3,17 +3,20 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 
 from deepbench.reporting import html, plots
 
 
 @pytest.fixture
 def scored():
+    prob = np.array([0.1, 0.5, 0.5, 0.9, 0.8, np.nan] + [np.nan] * 6)
     return pd.DataFrame(
         {
             "scorer": ["a"] * 6 + ["b"] * 6,
             "label": [False, False, True, True, True, True] * 2,
-            "fake_prob": [0.1, 0.5, 0.5, 0.9, 0.8, np.nan] + [np.nan] * 6,
+            "fake_prob": prob,
+            "fake_logit": logit(prob),
         }
     )
 
@@ -36,6 +39,16 @@ def test_roc_goes_through_the_right_points(scored):
     # the tied real and fake are one step, not two
     assert not {(0, 1), (0.5, 2 / 3)} & points
     assert "b: no curve, 0 real, 0 fake, 6 not scored" in texts(figure)
+
+
+def test_roc_tells_sure_scores_apart():
+    # probabilities are 1 from a log-odds of 37 on
+    logits = np.array([40.0, 50.0, np.inf, -np.inf])
+    scored = pd.DataFrame(
+        {"scorer": "a", "label": [False, True, True, False], "fake_logit": logits, "fake_prob": 1.0}
+    )
+    curve = plots.roc(scored, {}).axes[0].lines[1]
+    assert (0.0, 1.0) in set(zip(*map(list, curve.get_data()), strict=True))
 
 
 @pytest.mark.parametrize("kept", [[False], [True], []])

@@ -37,6 +37,25 @@ def test_the_state_forgets_what_params_no_longer_name(tmp_path, settings):
     assert provenance.state(tmp_path, settings).digest != first.digest
 
 
+@pytest.mark.parametrize("stage", ["comparisons", "ensembles", "calibration", "sensitivity"])
+def test_the_state_is_that_of_every_step_on_the_page(tmp_path, settings, stage):
+    made.lock(tmp_path)
+    first = provenance.state(tmp_path, settings)
+    lock = tmp_path / "dvc.lock"
+    lock.write_text(lock.read_text() + f"  {stage}: {{params: {{seed: 1}}}}\n")
+    assert provenance.state(tmp_path, settings) != first
+
+
+def test_the_state_knows_scores_from_elsewhere(tmp_path, settings):
+    made.lock(tmp_path)
+    lock = tmp_path / "dvc.lock"
+    lock.write_text(lock.read_text() + "  external@bench: {cmd: a}\n")
+    without = provenance.state(tmp_path, settings)
+    bench = {"bench": params.External(path="data/bench.csv")}
+    asked = settings.model_copy(update={"external": bench})
+    assert provenance.state(tmp_path, asked) != without
+
+
 def test_the_state_knows_the_data(tmp_path, settings):
     made.lock(tmp_path)
     data = provenance.state(tmp_path, settings).data
@@ -44,12 +63,12 @@ def test_the_state_knows_the_data(tmp_path, settings):
 
 
 def test_without_dvc_lock_the_tables_are_the_state(tmp_path, settings):
-    (tmp_path / "artifacts").mkdir()
-    for name in ("videos.parquet", "results.parquet"):
-        (tmp_path / "artifacts" / name).write_bytes(b"one")
+    for name in provenance.TABLES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"one")
     first = provenance.state(tmp_path, settings)
     assert "outside `dvc repro`" in first.source
-    (tmp_path / "artifacts/results.parquet").write_bytes(b"two")
+    (tmp_path / "artifacts/ensembles/oracle.parquet").write_bytes(b"two")
     assert provenance.state(tmp_path, settings).digest != first.digest
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import report_tables as made
 
-from deepbench.reporting import anchors, published
+from deepbench.reporting import anchors, html, published
 from deepbench.statistics import deepfakebench
 
 # whole pages are composed
@@ -43,7 +43,7 @@ def test_real_runs_get_a_table():
     lines = {(row[0].text, row[1].text): row for row in table.table.rows}
     line = lines["xception", "celeb_df"]
     assert (line[2].text, line[3].text) == ("frame AUC", "0.7365")
-    assert line[6] == ("not comparable", ("(1) (2)",), False)
+    assert line[6] == html.Cell("not comparable", ("(1) (2)",))
     assert table.reasons[0].startswith("(1) a cell of the table is the mean of the three best")
     assert table.reasons[1] == "(2) 32 frames per video, here 8"
     assert {row[0].text for row in users.table.rows} == {"xception", "f3net"}
@@ -93,11 +93,13 @@ def test_what_is_undefined_there_says_why(sides):
     assert sides["folder"].reasons == [
         f"{', '.join(deepfakebench.TITLES)}: DeepfakeBench stops: 32 real and 0 fake frames"
     ]
-    assert sides["folder"].table.rows[0][1] == ("undefined", ("there undefined",), True)
+    assert sides["folder"].table.rows[0][1] == html.Cell(
+        "undefined", ("there undefined",), undefined=True
+    )
 
 
 def test_a_reason_of_some_scorers_names_them():
-    table = made.inputs().published
+    table = made.inputs().published.copy()
     first = (table["dataset"] == "dfdc") & (table["metric"] == "frame EER")
     table.loc[first & (table["scorer"] == "effort"), "why_different"] = "for a test"
     found = published.side_by_side(replace(made.inputs(), published=table))

@@ -1,5 +1,6 @@
 import json
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -56,3 +57,57 @@ def test_seconds_beside_other_stages_have_another_name(tmp_path, jobs, name):
     assert timed == {f"{name}.scores.dfdc-xception": 12.5}
     own = child(inputs, tmp_path, "dfdc xception").metrics
     assert {k: v for k, v in own.items() if k.startswith("seconds")} == {f"{name}.scores": 12.5}
+
+
+def test_a_child_holds_ranks_thresholds_and_calibration(inputs, tmp_path):
+    effort = child(inputs, tmp_path, "dfdc effort").metrics
+    own = inputs.analyses.calibration.thresholds.query(
+        "scorer == 'effort' and dataset == 'dfdc' and split == 'test' and criterion == 'fpr 0.05'"
+    ).set_index("metric")
+    assert effort["threshold.fpr_0.05"] == own.loc["fpr", "threshold"]
+    assert effort["threshold.fpr_0.05.fpr"] == own.loc["fpr", "value"]
+    assert effort["threshold.fpr_0.05.tpr.high"] == own.loc["tpr", "high"]
+    assert effort["rank.auc"] == 2
+    assert effort["ece"] == 0.08
+    assert effort["temperature"] == 1.75
+    assert "scaled.ece.low" in effort
+    assert "transfer.auc.from.faceforensics" in effort
+    assert "rank.auc.Deepfakes" in child(inputs, tmp_path, "faceforensics effort").metrics
+
+
+def test_a_reason_stands_once_for_a_figure(inputs, tmp_path):
+    tags = child(inputs, tmp_path, "folder effort").tags
+    assert tags["undefined.rank.auc"] == made.ONE_CLASS
+    assert tags["undefined.auc"] == made.ONE_CLASS
+    assert "undefined.auc.low" not in tags
+    dfdc = child(inputs, tmp_path, "dfdc effort")
+    assert dfdc.tags["undefined.auc_lost_best.interval"] == "no interval: a bound"
+    assert math.isfinite(dfdc.metrics["auc_lost_best"])
+
+
+def test_the_parent_answers_what_runs_are_compared_by(inputs, tmp_path):
+    parent = records.parent(inputs, tmp_path, ())
+    pairs = inputs.analyses.comparisons.pairs.query(
+        "dataset == 'dfdc' and method == 'all' and metric == 'auc'"
+    )
+    assert parent.metrics["pairs_that_differ.auc.dfdc"] == (pairs["p_holm"] < 0.05).sum()
+    assert parent.metrics["rank.auc.dfdc.effort"] == 2
+    assert "transfer.auc.faceforensics.dfdc.effort" in parent.metrics
+    assert set(parent.tables) == {
+        f"{name}.json"
+        for name in (
+            "comparisons", "ranks", "transfer", "contributions", "agreement", "oracle",
+            "thresholds", "calibration", "sensitivity",
+        )
+    }  # fmt: skip
+
+
+def test_an_ensemble_says_its_rule(inputs, tmp_path):
+    stack = child(inputs, tmp_path, "dfdc stack").params
+    assert (stack["kind"], stack["rule"], stack["weight.effort"]) == ("ensemble", "stack", "1")
+
+
+def test_no_name_is_too_much_for_mlflow(inputs, tmp_path):
+    for record in (records.parent(inputs, tmp_path, ()), *records.children(inputs, tmp_path)):
+        assert all(re.fullmatch(r"[\w\-./]+", name, re.ASCII) for name in record.metrics)
+        assert all(len(tag) < 250 and len(text) < 5000 for tag, text in record.tags.items())

@@ -151,3 +151,11 @@ def test_timings_of_stages(tmp_path):
     found = tracking.timings(tmp_path)
     assert found == {"scores@dfdc-effort": (3.0, 1), "videos": (5.0, 2)}
     assert [timing.metric for timing in found.values()] == ["seconds", "seconds_shared"]
+
+
+def test_more_than_one_call_takes_is_logged_whole(tmp_path):
+    metrics = {f"m{n}": float(n) for n in range(1234)}
+    params = {f"p{n}": str(n) for n in range(234)}
+    run = tracking.log_state(tmp_path, "big", Record("state", metrics=metrics, params=params), [])
+    data = mlflow.MlflowClient(tracking.store(tmp_path)).get_run(run.run_id).data
+    assert (data.metrics, data.params) == (metrics, params)

@@ -35,7 +35,7 @@ class Broken(Redness):
 
 @pytest.fixture
 def network():
-    return Network(Redness().eval(), PLAIN, torch.device("cpu"), torch.float32)
+    return Network(Redness().eval(), PLAIN, torch.device("cpu"), torch.float32, "")
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_one_row_per_crop_in_the_order_of_the_faces(faces, network):
 
 
 def test_a_score_that_is_no_number_is_refused(faces):
-    broken = Network(Broken().eval(), PLAIN, torch.device("cpu"), torch.float32)
+    broken = Network(Broken().eval(), PLAIN, torch.device("cpu"), torch.float32, "")
     with pytest.raises(ValueError, match=r"redness scored 10 of 10 crops NaN .* first v0 frame 0"):
         scores.score(faces, "redness", broken, batch_size=4)
 

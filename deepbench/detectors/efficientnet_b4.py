@@ -74,7 +74,7 @@ def load(
     state = checkpoint.read(origin)
     module = build()
     checkpoint.fit(module, state, published, UNUSED, origin)
-    return network.ready(module, preprocessing, device, precision, ["classifier"])
+    return network.ready(module, preprocessing, device, precision, ["classifier"], "bn2")
 
 
 def build() -> nn.Module:

@@ -96,7 +96,10 @@ def load(
     checkpoint.check(state, unprefixed_layout(size), UNUSED, origin)
     module = build(size)
     checkpoint.fit(module, folded(state), published, UNUSED, origin)
-    return network.ready(module, preprocessing, device, precision, ["head"])
+    # only the class token is pooled: the others count no more after the last attention
+    end = f"layers.{size.layers - 1}.layer_norm1"
+    last = next(name for name, _ in module.named_modules() if name.endswith(end))
+    return network.ready(module, preprocessing, device, precision, ["head"], last)
 
 
 def build(size: VitSize) -> Effort:

@@ -51,7 +51,8 @@ def load(
         module, state, lambda name: published(name, head), legacy_xception.UNUSED, origin
     )
     _check_constants(state, origin)
-    return network.ready(module, preprocessing, device, precision, ["FAD_head", "backbone.fc"])
+    exact = ["FAD_head", "backbone.fc"]
+    return network.ready(module, preprocessing, device, precision, exact, "backbone.act4")
 
 
 class Filter(nn.Module):

@@ -66,7 +66,7 @@ def load(
     module = build()
     used = {name: tensor for name, tensor in state.items() if not name.startswith("FAD_head.")}
     checkpoint.fit(module, used, lambda name: published(name, head), legacy_xception.UNUSED, origin)
-    return network.ready(module, preprocessing, device, precision, ["backbone.fc"])
+    return network.ready(module, preprocessing, device, precision, ["backbone.fc"], "backbone.act4")
 
 
 class SobelXception(nn.Module):

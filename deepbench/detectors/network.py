@@ -23,6 +23,7 @@ class Network:
     preprocessing: Preprocessing
     device: torch.device
     dtype: torch.dtype  # that the network runs in; its last layer always runs in float32
+    explained: str  # submodule whose output Grad-CAM weighs: the last one that still has places
 
     def __call__(self, crops: UInt8[np.ndarray, "n h w 3"]) -> Float32[np.ndarray, " n"]:
         """Log-odds of fake of RGB crops: logit[fake] - logit[real], never clipped."""
@@ -57,6 +58,7 @@ def ready(
     device: str,
     precision: str,
     exact: Sequence[str],
+    explained: str,
 ) -> Network:
     """Place a loaded module on a device in a precision.
 
@@ -67,6 +69,8 @@ def ready(
         precision: one of `PRECISIONS`.
         exact: submodules that stay float32; the last layer belongs here, because bfloat16
             logits have 8 bits and would tie the scores of many frames.
+        explained: submodule for Grad-CAM. Beware of an in-place activation after it, which would
+            change what a hook has kept: name the activation.
 
     Raises:
         ValueError: an unknown precision, or a device this machine lacks.
@@ -86,7 +90,7 @@ def ready(
         part.register_forward_pre_hook(_in_float32)
     # on a CPU a fifth to a third faster for Xception, with the same logits to 1e-6
     module.to(memory_format=torch.channels_last)
-    return Network(module, preprocessing, target, dtype)
+    return Network(module, preprocessing, target, dtype, explained)
 
 
 def _in_float32(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -40,7 +40,7 @@ def load(
         legacy_xception.UNUSED,
         origin,
     )
-    return network.ready(module, preprocessing, device, precision, ["fc"])
+    return network.ready(module, preprocessing, device, precision, ["fc"], "act4")
 
 
 def layout() -> dict[str, Tensor]:

@@ -71,7 +71,7 @@ def test_swapped_classes_are_named(case, request):
 @every_detector
 def test_bgr_is_named(case):
     network, crops, scores, card = case
-    mistaken = Bgr(network.module, network.preprocessing, network.device, network.dtype)
+    mistaken = Bgr(**vars(network))
     fault = selftest.fault(mistaken, crops, scores, card)
     assert fault.endswith("they match when the colour channels are reversed: BGR instead of RGB?")
 

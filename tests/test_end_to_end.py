@@ -12,11 +12,12 @@ import pytest
 import yaml
 from test_architecture import ROOT
 
-from deepbench.core import tables
+from deepbench.core import findings, tables
 
 pytestmark = pytest.mark.slow
 DETECTORS = ["xception", "effort"]
-DATASETS = ["celeb_df", "folder"]
+DATASETS = ["faceforensics", "folder"]
+SCORERS = ["xception", "effort", "elsewhere", "equal", "stack"]
 
 
 def run(clone, *command):
@@ -49,8 +50,20 @@ def cut_down(settings):
     settings["datasets"], settings["detectors"] = DATASETS, DETECTORS
     settings["roots"] = {name: settings["roots"][name] for name in DATASETS}
     settings["faces"]["frames"] = 2
-    settings["videos"]["ensembles"] = {"equal": dict.fromkeys(DETECTORS, 1)}
+    settings["external"] = {"elsewhere": {"path": "elsewhere.csv"}}
+    settings["videos"]["ensembles"] = {
+        name: {"rule": rule, "weights": dict.fromkeys([*DETECTORS, "elsewhere"], 1)}
+        for name, rule in (("equal", "weighted_mean"), ("stack", "stack"))
+    }
     settings["results"]["replicates"] = 50
+
+
+def write_scores_from_elsewhere(clone):
+    root = clone / "data/FaceForensics++"
+    paths = sorted(p.relative_to(root).as_posix() for p in root.rglob("c23/videos/*.mp4"))
+    lines = [f"{path},{place / len(paths)}" for place, path in enumerate(paths)]
+    text = "\n".join(["path,fake_prob", *lines, "no/such/video.mp4,0.5"])
+    (clone / "elsewhere.csv").write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +81,9 @@ def clone(tmp_path_factory):
     edit(clone / "params.yaml", cut_down)
     run(clone, "git", "init", "-q")
     run(clone, "deepbench", "sample")
-    for name in ("FaceForensics++", "DFDC"):
+    for name in ("Celeb-DF-v2", "DFDC"):
         shutil.rmtree(clone / "data" / name)
+    write_scores_from_elsewhere(clone)
     run(clone, "dvc", "add", "-q", "data", "weights")
     run(clone, "git", "add", "-A")
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
@@ -100,12 +114,24 @@ def test_every_video_of_the_manifest_is_in_every_table(clone):
     ledger = read(clone, tables.LEDGER, *(f"faces/{name}/ledger.parquet" for name in DATASETS))
     videos = read(clone, tables.VIDEOS, "videos.parquet")
     assert set(ledger["video_id"]) == set(manifest["video_id"])
-    for scorer in [*DETECTORS, "equal"]:
+    for scorer in SCORERS:
         mine = videos[videos["scorer"] == scorer]
         assert sorted(mine["video_id"]) == sorted(manifest["video_id"])
     lost = videos[videos["fake_prob"].isna()]
     assert len(lost)
     assert (lost["problem"] != "").all()
+
+
+def test_scores_from_elsewhere_are_one_more_scorer(clone):
+    account = json.loads((clone / "artifacts/scores/external/elsewhere.json").read_text("utf-8"))
+    assert account["rows"] == account["matched"] + 1
+    videos = read(clone, tables.VIDEOS, "videos.parquet")
+    mine = videos[videos["scorer"] == "elsewhere"]
+    known = mine["video_id"].str.startswith("faceforensics/")
+    assert mine.loc[known, "fake_prob"].notna().all()
+    assert (mine.loc[~known, "problem"] != "").all()
+    ranks = read(clone, findings.RANKS, "comparisons/ranks.parquet")
+    assert set(ranks["scorer"]) == set(SCORERS)
 
 
 def test_the_edge_cases_are_told(clone):
@@ -142,16 +168,21 @@ def restore(clone):
 
 
 def test_an_ensemble_weight_runs_no_inference_again(clone, restore):
-    edit(restore("params.yaml"), lambda s: s["videos"]["ensembles"]["equal"].update(effort=2))
+    edit(
+        restore("params.yaml"),
+        lambda s: s["videos"]["ensembles"]["equal"]["weights"].update(effort=2),
+    )
     found = stale(clone)
-    assert set(found) == {"videos", "results", "report"}, found
+    # sensitivity looks at detectors only
+    follow = {"results", "comparisons", "ensembles", "calibration", "report"}
+    assert set(found) == {"videos"} | follow, found
 
 
 def test_the_code_of_pooling_concerns_the_videos_and_what_follows(clone, restore):
     path = restore("deepbench/statistics/pooling.py")
     path.write_text(path.read_text("utf-8") + "# changed\n", encoding="utf-8")
     found = stale(clone)
-    assert set(found) == {"videos", "report"}, found
+    assert set(found) == {"videos", "sensitivity", "report"}, found
 
 
 def test_one_detectors_file_concerns_that_detector_only(clone, restore):
@@ -172,11 +203,11 @@ def test_one_run_per_state_and_no_duplicates(clone):
     runs = mlflow.search_runs(experiment_names=["deepbench"])
     parents = runs[runs["tags.mlflow.parentRunId"].isna()]
     assert len(parents) == 1
-    assert len(runs) - 1 == len(DATASETS) * (len(DETECTORS) + 1)
+    assert len(runs) - 1 == len(DATASETS) * len(SCORERS)
 
 
 def test_the_commands_of_the_readme_work(clone):
-    assert "celeb_df" in run(clone, "dvc", "metrics", "show")
+    assert "faceforensics" in run(clone, "dvc", "metrics", "show")
     run(clone, "dvc", "metrics", "diff")
     run(clone, "dvc", "params", "diff")
     page = run(clone, "dvc", "plots", "show", "reports/results/roc")

@@ -1,5 +1,7 @@
 """Step `videos`: from frames to videos and from detectors to ensembles, losing no video."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Shaped
@@ -15,17 +17,22 @@ def pool(
     faces: pd.DataFrame,
     scores: pd.DataFrame,
     settings: params.Params,
+    reasons: Mapping[str, str],
 ) -> pd.DataFrame:
-    """One row per video and detector; a video without a score is NaN with the ledger's reason."""
+    """One row per video and scorer of crops; without a score it is NaN with the ledger's reason.
+
+    Where faces were found but not scored, `reasons` may tell why, by scorer.
+    """
     frames = pooling.by_frame(scores, faces)
     pooled = pooling.by_video(frames, settings.videos.pooling).set_index(["detector", "video_id"])
     everything = pd.MultiIndex.from_product(
-        [settings.detectors, manifest["video_id"]], names=["detector", "video_id"]
+        [settings.framewise, manifest["video_id"]], names=["detector", "video_id"]
     )
     table = pooled.reindex(everything).reset_index().rename(columns={"detector": "scorer"})
     table = table.merge(ledger[["video_id", "problem"]], on="video_id", how="left")
     unexplained = table["fake_logit"].isna() & (table["problem"].fillna("") == "")
-    table["problem"] = table["problem"].fillna("").mask(unexplained, "its faces have no score")
+    silent = [reasons.get(scorer) or "its faces have no score" for scorer in table["scorer"]]
+    table["problem"] = table["problem"].fillna("").where(~unexplained, silent)
     table["frames_used"] = table["frames_used"].fillna(0).astype("int32")
     return _finish(table)
 

@@ -28,6 +28,7 @@ SETTINGS = varied(
     SHIPPED,
     detectors=DETECTORS,
     external={},
+    frequency=varied(SHIPPED.frequency, scorer=False),
     videos=varied(SHIPPED.videos, ensembles={"pair": PAIR}),
     results=varied(SHIPPED.results, replicates=400),
     comparisons=varied(SHIPPED.comparisons, metrics=["auc", "log_loss"]),

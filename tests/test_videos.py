@@ -20,6 +20,7 @@ def settings(ensembles, **changed):
     """Three detectors and one scorer from elsewhere."""
     blocks = SHIPPED.model_dump()
     blocks |= {"detectors": list(ALL), "external": {"bench": {"path": "bench.csv"}}}
+    blocks["frequency"] |= {"scorer": False}
     blocks["videos"] |= {"min_detectors": 2, "ensembles": ensembles} | changed
     return params.Params.model_validate(blocks)
 
@@ -62,7 +63,7 @@ def pooled(manifest, ledger):
     )
     faces = table[["video_id", "frame", "face"]].drop_duplicates()
     box = [np.array([0, 0, 80, 80], "float32")] * len(faces)
-    return videos.pool(manifest, ledger, faces.assign(box=box, sharpness=30.0), table, EQUAL)
+    return videos.pool(manifest, ledger, faces.assign(box=box, sharpness=30.0), table, EQUAL, {})
 
 
 def cell(table, scorer, video):

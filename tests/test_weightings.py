@@ -34,6 +34,7 @@ SETTINGS = varied(
     datasets=["ff", "away", "reals"],
     development="ff",
     detectors=["xception", "f3net", "effort"],
+    frequency=varied(SHIPPED.frequency, scorer=False),
     external={"elsewhere": params.External(path="scores.csv")},
     videos=varied(
         SHIPPED.videos,

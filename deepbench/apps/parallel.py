@@ -102,12 +102,13 @@ def prune(root: Path, settings: params.Params) -> list[Path]:
     artifacts = root / "artifacts"
     tables = sorted((artifacts / "manifest").glob("*.parquet"))
     stale = [path for path in tables if path.stem not in settings.datasets]
-    for kind in ("faces", "scores"):
+    for kind in ("faces", "scores", "frequency"):
         folders = [path for path in sorted((artifacts / kind).glob("*")) if path.is_dir()]
-        known = [*settings.datasets, *(["external"] if kind == "scores" else [])]
+        known = [*settings.datasets, *(["external", "frequency"] if kind == "scores" else [])]
         stale += [folder for folder in folders if folder.name not in known]
     named = dict.fromkeys(settings.datasets, settings.detectors)
-    for folder, scorers in (named | {"external": list(settings.external)}).items():
+    named |= {"external": list(settings.external), "frequency": settings.datasets}
+    for folder, scorers in named.items():
         stale += [
             path
             for path in sorted((artifacts / "scores" / folder).glob("*"))

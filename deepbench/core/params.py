@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+FREQUENCY = "frequency"  # the name of the frequency-only scorer
 LEARNT = ("rank_mean", "stack")  # ensemble rules that look at the development split
 
 
@@ -142,6 +143,22 @@ class Sensitivity(Block):
     frames: list[Positive]
 
 
+class Frequency(Block):
+    """The frequency-only scorer, and what else moves a spectrum."""
+
+    scorer: bool
+    jpeg_qualities: list[Annotated[int, Field(ge=1, le=100)]]
+    face_sides: list[Positive]
+
+
+class Gradcam(Block):
+    """Which crops are explained, and how thoroughly maps are tested."""
+
+    videos_per_method: Positive
+    towards: Literal["fake", "predicted"]
+    steps: Positive
+
+
 class Params(Block):
     """The whole file."""
 
@@ -160,11 +177,24 @@ class Params(Block):
     ensembles: Ensembles
     calibration: Calibration
     sensitivity: Sensitivity
+    frequency: Frequency
+    gradcam: Gradcam
+
+    @property
+    def framewise(self) -> list[str]:
+        """Scorers of single crops: detectors, and the frequency-only scorer if it takes part."""
+        return [*self.detectors, *([FREQUENCY] if self.frequency.scorer else [])]
 
     @property
     def scorers(self) -> list[str]:
-        """Detectors, then scores from elsewhere, then ensembles."""
-        return [*self.detectors, *self.external, *self.videos.ensembles]
+        """Scorers of crops, then scores from elsewhere, then ensembles."""
+        return [*self.framewise, *self.external, *self.videos.ensembles]
+
+    def scores_file(self, dataset: str, scorer: str) -> str:
+        """Place of a table of crop scores under artifacts/, without suffix."""
+        # the frequency-only scorer is fitted once for all data sets, so its tables share a folder
+        two = (scorer, dataset) if scorer == FREQUENCY else (dataset, scorer)
+        return "/".join(("scores", *two))
 
     @model_validator(mode="after")
     def _names_agree(self) -> "Params":
@@ -180,8 +210,8 @@ class Params(Block):
             raise ValueError(msg)
         if doubled := {name for name in self.scorers if self.scorers.count(name) > 1}:
             msg = (
-                f"{sorted(doubled)} names two scorers; detectors, external and videos.ensembles "
-                "need names of their own"
+                f"{sorted(doubled)} names two scorers; detectors, external, videos.ensembles "
+                f"and the scorer {FREQUENCY!r} need names of their own"
             )
             raise ValueError(msg)
         for name, ensemble in self.videos.ensembles.items():
@@ -189,7 +219,7 @@ class Params(Block):
         return self
 
     def _can_score(self, name: str, ensemble: Ensemble) -> None:
-        known = [*self.detectors, *self.external]
+        known = [*self.framewise, *self.external]
         if strangers := sorted(set(ensemble.weights) - set(known)):
             msg = f"videos.ensembles.{name} weighs {strangers}, not among {known}"
             raise ValueError(msg)

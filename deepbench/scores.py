@@ -1,19 +1,18 @@
 """Step `scores`: run one detector over the face crops of one data set."""
 
 import hashlib
-import itertools
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 from tqdm import tqdm
 
 from deepbench.core import params, plugins, shards, tables
+from deepbench.detectors import batches
 from deepbench.detectors.network import Network
+from deepbench.media import crops
 from deepbench.sample import demo_weights
 
 
@@ -91,39 +90,26 @@ def describe(
 
 
 def score(faces: Path, detector: str, network: Network, batch_size: int) -> pd.DataFrame:
-    """Fake log-odds of every crop, one row each, in the order of the faces table.
-
-    On a CPU each batch runs in one thread and several batches side by side: as fast as sharing one
-    batch among the threads, and the last bits no longer depend on how many there are.
-    """
+    """Fake log-odds of every crop, one row each, in the order of the faces table."""
     columns = ["video_id", "frame", "face"]
     found = list(shards.batches(tables.FACES, faces, columns, 100_000))
     empty = tables.from_rows(tables.SCORES, [])[columns]
     keys = pd.concat(found, ignore_index=True) if found else empty
-    batches = shards.batches(tables.FACES, faces, ["png"], batch_size)
+    stored = shards.batches(tables.FACES, faces, ["png"], batch_size)
     logits = [np.empty(0, np.float32)]
-    threads = torch.get_num_threads()
-    workers = threads if network.device.type == "cpu" else 1
-    torch.set_num_threads(1)
-    try:
-        with (
-            ThreadPoolExecutor(workers) as pool,
-            tqdm(total=len(keys), desc=detector, unit="crop") as bar,
+    with tqdm(total=len(keys), desc=detector, unit="crop") as bar:
+        for part in batches.side_by_side(
+            lambda batch: _score_batch(batch, network), stored, network.device
         ):
-            # as many batches at a time as there are workers bounds what is in memory
-            while side_by_side := list(itertools.islice(batches, workers)):
-                for part in pool.map(lambda b: _score_batch(b, network), side_by_side):
-                    logits.append(part)
-                    bar.update(len(part))
-    finally:
-        torch.set_num_threads(threads)
+            logits.append(part)
+            bar.update(len(part))
     table = keys.assign(detector=detector, fake_logit=np.concatenate(logits))
     _refuse_non_finite(table)
     return table
 
 
 def _score_batch(batch: pd.DataFrame, network: Network) -> Float32[np.ndarray, "crop"]:
-    return network(np.stack([decode(png) for png in batch["png"]]))
+    return network(np.stack([crops.decode(png) for png in batch["png"]]))
 
 
 def _refuse_non_finite(table: pd.DataFrame) -> None:
@@ -137,12 +123,3 @@ def _refuse_non_finite(table: pd.DataFrame) -> None:
             "`deepbench weights verify`"
         )
         raise ValueError(msg)
-
-
-def decode(png: bytes) -> UInt8[np.ndarray, "height width 3"]:
-    """RGB pixels of a stored crop."""
-    bgr = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    if bgr is None:
-        msg = f"a crop of {len(png)} bytes is not a PNG; make the faces anew: dvc repro -f faces"
-        raise ValueError(msg)
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

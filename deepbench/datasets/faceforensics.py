@@ -12,6 +12,7 @@ from deepbench.core.tables import REAL, VideoRow
 from deepbench.datasets import listing
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
+MASKED = METHODS[:-1]  # no masks are published for FaceShifter
 COMPRESSIONS = ("raw", "c23", "c40")
 ORIGINALS = ("original_sequences", "youtube")
 MANIPULATED = "manipulated_sequences"
@@ -26,7 +27,8 @@ CARD = DatasetCard(
     layout="""\
 original_sequences/youtube/{raw,c23,c40}/videos/NNN.mp4
 manipulated_sequences/{Deepfakes,Face2Face,FaceSwap,NeuralTextures,FaceShifter}/{raw,c23,c40}/\
-videos/TARGET_SOURCE.mp4""",
+videos/TARGET_SOURCE.mp4
+manipulated_sequences/METHOD/masks/videos/TARGET_SOURCE.mp4 (where they are, Grad-CAM uses them)""",
     counts={f"{s}/{m}": n for s, n in OFFICIAL.items() for m in (REAL, *METHODS)},
     identity="the official pair of videos that were swapped with each other: both originals "
     "and all fakes of both directions",
@@ -67,6 +69,17 @@ def notes(root: Path, rows: list[VideoRow]) -> list[str]:
         *(f"{place} is not read: it has no official split" for place in unread),
         *listing.not_videos(root, rows),
     ]
+
+
+def mask_of(path: str) -> str:
+    """Where the mask video of a video lies, white where pixels were changed; empty if nowhere.
+
+    Both paths are relative to the root of the data set.
+    """
+    parts = path.split("/")
+    if parts[0] != MANIPULATED or parts[1].lower() not in {name.lower() for name in MASKED}:
+        return ""
+    return "/".join([*parts[:2], "masks", *parts[3:]])
 
 
 def _rows(root: Path, method: str, home: Path) -> list[VideoRow]:

@@ -140,3 +140,14 @@ def test_published_clips(real):
         ("faceforensics/real/c23/004", "val"),
         ("faceforensics/real/c23/519", "train"),
     ]
+
+
+def test_masks_lie_beside_the_compressions():
+    mask_of = faceforensics.mask_of
+    fake = "manipulated_sequences/{}/{}/videos/953_974.mp4"
+    for compression in faceforensics.COMPRESSIONS:
+        assert mask_of(fake.format("Deepfakes", compression)) == fake.format("Deepfakes", "masks")
+    # a folder in another spelling keeps it
+    assert mask_of(fake.format("deepfakes", "c23")) == fake.format("deepfakes", "masks")
+    assert mask_of(fake.format("FaceShifter", "c23")) == "", "none are published"
+    assert mask_of(REALS.format("c23", "953")) == ""

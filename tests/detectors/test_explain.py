@@ -111,6 +111,50 @@ def test_the_predicted_class_is_the_larger_logit():
     assert np.array_equal(explain.grad_cam(turned, crops, "predicted").maps, fake)
 
 
+def test_threads_share_a_network_without_mixing_their_crops():
+    crops = np.zeros((16, 32, 32, 3), np.uint8)
+    for i, crop in enumerate(crops):
+        crop[8 * (i % 2) : 8 * (i % 2) + 8, 8 * (i // 2 % 2) : 8 * (i // 2 % 2) + 8] = 20 + 10 * i
+    one_by_one = [explain.grad_cam(spot(), crop[None]) for crop in crops]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        found = explain.grad_cams(spot(), crops, "fake", 1)
+    finally:
+        torch.set_num_threads(threads)
+    assert np.array_equal(found.maps, np.concatenate([one.maps for one in one_by_one]))
+    logits = np.concatenate([one.fake_logit for one in one_by_one])
+    assert np.array_equal(found.fake_logit, logits)
+    assert len(set(logits.tolist())) == 16
+
+
+@pytest.mark.parametrize("detector", ["efficientnet_b4", "effort"])
+def test_randomised_weights_keep_each_tensors_mean_and_spread(detector, demo_made):
+    network = demo_made(detector).network
+    before = {name: p.clone() for name, p in network.module.named_parameters()}
+    control = explain.randomised(network, seed=3)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        again = explain.randomised(network, seed=3)
+    finally:
+        torch.set_num_threads(threads)
+    same = dict(again.module.named_parameters())
+    for name, fresh in control.module.named_parameters():
+        old = before[name]
+        assert torch.equal(fresh, same[name])
+        assert fresh.dtype == old.dtype
+        if fresh.numel() > 10_000:
+            assert not torch.equal(fresh, old)
+            assert fresh.std().item() == pytest.approx(old.std().item(), rel=0.05, abs=1e-8)
+            tolerance = 5 * old.std().item() / fresh.numel() ** 0.5
+            assert fresh.mean().item() == pytest.approx(old.mean().item(), abs=tolerance)
+    assert all(torch.equal(p, before[name]) for name, p in network.module.named_parameters())
+    found = explain.grad_cam(control, pictures(1))
+    assert np.isfinite(found.fake_logit).all()
+    assert not np.array_equal(found.maps, explain.grad_cam(network, pictures(1)).maps)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("detector", ["xception", "efficientnet_b4", "f3net"])
 def test_a_map_costs_little_more_than_a_score(detector, demo_made):

@@ -34,14 +34,14 @@ def collect(root: Path = Path()) -> Inputs:
     artifacts, names = root / "artifacts", settings.datasets
     cards = {name: plugins.load("datasets", name).CARD for name in names}
     components = {name: Component(card.title, card.paper) for name, card in cards.items()}
-    runs = _runs(settings, artifacts / "scores")
+    runs = _runs(settings, artifacts)
     components |= {run.detector: run.card for run in runs}
     manifest = tables.read(
         tables.MANIFEST, *(artifacts / "manifest" / f"{name}.parquet" for name in names)
     )
     scores = tables.read(
         tables.SCORES,
-        *(artifacts / "scores" / run.dataset / f"{run.detector}.parquet" for run in runs),
+        *(artifacts / f"{settings.scores_file(r.dataset, r.detector)}.parquet" for r in runs),
     )
     videos = tables.read(tables.VIDEOS, artifacts / "videos.parquet")
     sources = gallery.Sources(manifest, videos, scores)
@@ -53,8 +53,11 @@ def collect(root: Path = Path()) -> Inputs:
         ),
         videos=videos,
         results=tables.read(tables.RESULTS, artifacts / "results.parquet"),
-        published=deepfakebench.published_protocol(manifest, scores),
+        published=deepfakebench.published_protocol(
+            manifest, scores[scores["detector"].isin(settings.detectors)]
+        ),
         analyses=analyses.read(root),
+        explanations=analyses.explanations(root, settings.detectors),
         exhibits=gallery.exhibits(settings, sources, artifacts / "faces"),
         external=tuple(
             read_external(artifacts / "scores/external" / f"{name}.json")
@@ -67,12 +70,12 @@ def collect(root: Path = Path()) -> Inputs:
     )
 
 
-def _runs(settings: params.Params, scores: Path) -> tuple[ScoreRun, ...]:
-    """Every detector on every data set."""
+def _runs(settings: params.Params, artifacts: Path) -> tuple[ScoreRun, ...]:
+    """Every scorer of crops on every data set."""
     return tuple(
-        read_run(scores / dataset / f"{name}.json")
+        read_run(artifacts / f"{settings.scores_file(dataset, name)}.json", dataset)
         for dataset in settings.datasets
-        for name in settings.detectors
+        for name in settings.framewise
     )
 
 
@@ -111,7 +114,7 @@ def publish(root: Path = Path()) -> Path:
 
 def _pages(reports: Path) -> dict[str, list[str]]:
     """Pages and data files of the stages, by stage in the order of the pipeline."""
-    order = [*provenance.ROAD, "frequency", "gradcam", "latency", "report"]
+    order = [*provenance.ROAD, "report"]
     folders = sorted(
         (p.name for p in reports.iterdir() if p.is_dir()),
         key=lambda name: (order.index(name) if name in order else len(order), name),

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from deepbench.core import findings, params, tables
+from deepbench import spectra
+from deepbench.core import evidence, features, findings, params, tables
 from deepbench.reporting import analyses
 
 FEW = "no interval from 3 independent clips of a class, fewer than 5"
@@ -32,8 +33,51 @@ def made(
         findings.RELIABILITY.name: _reliability(settings, rng),
         findings.ABSTENTION.name: _abstention(settings),
         findings.SENSITIVITY.name: _sensitivity(settings, rng),
+        evidence.MEAN_SPECTRA.name: _mean_spectra(manifest, rng),
+        evidence.PROBE.name: _probe(settings, test),
     }  # fmt: skip
-    return analyses.of([tables.from_rows(t, found[t.name]) for t in analyses.FILES.values()])
+    made = {name: tables.from_rows(t, found[name]) for name, t in _kinds().items() if name in found}
+    return analyses.of([(made | _spectra(settings, manifest, rng))[name] for name in _kinds()])
+
+
+def _kinds():
+    return {table.name: table for table in analyses.FILES.values()}
+
+
+def _spectra(settings, manifest, rng):
+    """What the step makes of noise."""
+    few = settings.model_copy(
+        update={"results": settings.results.model_copy(update={"replicates": 20})}
+    )
+    test = manifest[manifest["split"] == "test"]
+    treated = features.treatments(settings.frequency)
+    names = [(video, "") for video in test["video_id"]]
+    names += [(video, t) for video in test.loc[~test["label"], "video_id"] for t in treated]
+    index = pd.MultiIndex.from_tuples(names, names=["video_id", "treatment"])
+    noise = rng.normal(5, 1, (len(names), len(spectra.NAMES)))
+    means = pd.DataFrame(noise, index=index, columns=list(spectra.NAMES))
+    return {
+        evidence.SPECTRA.name: spectra.compare(means, manifest, few),
+        evidence.SUMMARIES.name: spectra.summarise(means, manifest),
+    }
+
+
+def _mean_spectra(manifest, rng):
+    test = manifest[manifest["split"] == "test"]
+    return [
+        {"dataset": d, "method": m, "n": 8, "log_magnitude": rng.normal(5, 1, evidence.GRID)}
+        for d, m in sorted(set(zip(test["dataset"], test["method"], strict=True)))
+    ]
+
+
+def _probe(settings, test):
+    fitted = {"fitted_real": 2, "fitted_fake": 8, "fitted_clips": 1}
+    return [
+        {"dataset": dataset, "method": method, "fitted_on": name} | estimate(dataset, 0.6) | fitted
+        for dataset in settings.datasets
+        for method in methods(test, dataset)
+        for name in ["development", *([f"development without {method}"] if method != "all" else [])]
+    ]
 
 
 def estimate(dataset: str, value: float, half: float = 0.06) -> dict[str, object]:

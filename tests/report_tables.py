@@ -7,6 +7,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import gradcam_tables
 import numpy as np
 import pandas as pd
 import report_analyses
@@ -15,8 +16,9 @@ from PIL import Image
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from deepbench.core import params, tables
+from deepbench.core import evidence, params, tables
 from deepbench.reporting import analyses, gallery
+from deepbench.reporting.analyses import Explanations
 from deepbench.reporting.inputs import Component, Exhibit, Inputs, ScoreRun
 from deepbench.reporting.provenance import State
 from deepbench.statistics import deepfakebench
@@ -28,7 +30,7 @@ METHODS = {
     "dfdc": ["fake"],
     "folder": [],  # reals alone: the AUC is undefined
 }
-SKILL = {"xception": 1.6, "efficientnet_b4": 1.1, "f3net": 0.2, "effort": 2.4}
+SKILL = {"xception": 1.6, "efficientnet_b4": 1.1, "f3net": 0.2, "effort": 2.4, "frequency": 0.6}
 HOSTILE = "folder/<script>alert('x')</script>"
 UNREADABLE = "the file ends after 0 frames; copy it again"
 FACELESS = "no face of at least 40 px in any of 8 frames"
@@ -77,7 +79,7 @@ def scored(videos: pd.DataFrame, losses: pd.DataFrame, settings: params.Params) 
     rng = np.random.default_rng(7)
     problem = losses.set_index("video_id")["problem"]
     logits = {}
-    for detector in settings.detectors:
+    for detector in settings.framewise:
         noise = rng.normal(0, 1.2, len(videos))
         logits[detector] = np.where(videos["label"], SKILL[detector], -SKILL[detector]) / 2 + noise
     for place, (name, ensemble) in enumerate(settings.videos.ensembles.items()):
@@ -106,7 +108,7 @@ def scored(videos: pd.DataFrame, losses: pd.DataFrame, settings: params.Params) 
 
 def frame_scores(pooled: pd.DataFrame, settings: params.Params) -> pd.DataFrame:
     """Two frames per scored video, around the video's score."""
-    known = pooled[pooled["scorer"].isin(settings.detectors)].dropna(subset="fake_logit")
+    known = pooled[pooled["scorer"].isin(settings.framewise)].dropna(subset="fake_logit")
     parts = [
         known[["video_id"]].assign(
             frame=frame, face=0, detector=known["scorer"], fake_logit=known["fake_logit"] + shift
@@ -219,7 +221,7 @@ def inputs(demo: bool = True, samples: tuple[str, ...] = tuple(METHODS)) -> Inpu
             Component(detector.title(), "Authors, a paper, 2020", ("faceforensics",)),
         )
         for dataset in settings.datasets
-        for number, detector in enumerate(settings.detectors)
+        for number, detector in enumerate(settings.framewise)
     )  # fmt: skip
     names = {name: Component(name.title(), "Authors, a paper, 2019") for name in METHODS}
     names |= {run.detector: run.card for run in runs}
@@ -232,6 +234,10 @@ def inputs(demo: bool = True, samples: tuple[str, ...] = tuple(METHODS)) -> Inpu
         results=results(videos, pooled),
         published=deepfakebench.published_protocol(videos, scores),
         analyses=report_analyses.made(settings, videos, pooled),
+        explanations=Explanations(
+            gradcam_tables.maps_of(*settings.detectors),
+            gradcam_tables.checks_of(*settings.detectors),
+        ),
         exhibits=exhibits(settings, videos, pooled),
         external=(),
         runs=runs,
@@ -253,7 +259,7 @@ def checkout(root: Path) -> Inputs:
         tables.write(tables.LEDGER, losses, artifacts / f"faces/{name}/ledger.parquet")
     scores = frame_scores(made.videos, made.settings)
     for run in made.runs:
-        path = artifacts / f"scores/{run.dataset}/{run.detector}.json"
+        path = artifacts / f"{made.settings.scores_file(run.dataset, run.detector)}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         apart = ("dataset", "weights", "device", "card")
         facts = {k: v for k, v in vars(run).items() if k not in apart} | vars(run.card)
@@ -269,6 +275,13 @@ def checkout(root: Path) -> Inputs:
     found = analyses.frames(made.analyses)
     for path, table in analyses.FILES.items():
         tables.write(table, found[table.name], root / path)
+    for name in made.settings.detectors:
+        for table, frame in (
+            (evidence.GRADCAM, made.explanations.maps),
+            (evidence.MAP_CHECKS, made.explanations.checks),
+        ):
+            own = frame[frame["detector"] == name]
+            tables.write(table, own, artifacts / f"gradcam/{name}/{table.name}.parquet")
     timing = {"stage": "scores@dfdc-xception", "seconds": 12.5}
     (artifacts / "timings").mkdir()
     (artifacts / "timings/scores@dfdc-xception.json").write_text(json.dumps(timing))

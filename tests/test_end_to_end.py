@@ -17,7 +17,7 @@ from deepbench.core import findings, tables
 pytestmark = pytest.mark.slow
 DETECTORS = ["xception", "effort"]
 DATASETS = ["faceforensics", "folder"]
-SCORERS = ["xception", "effort", "elsewhere", "equal", "stack"]
+SCORERS = ["xception", "effort", "frequency", "elsewhere", "equal", "stack"]
 
 
 def run(clone, *command):
@@ -56,6 +56,7 @@ def cut_down(settings):
         for name, rule in (("equal", "weighted_mean"), ("stack", "stack"))
     }
     settings["results"]["replicates"] = 50
+    settings["gradcam"] |= {"videos_per_method": 1, "steps": 2}
 
 
 def write_scores_from_elsewhere(clone):
@@ -182,7 +183,7 @@ def test_the_code_of_pooling_concerns_the_videos_and_what_follows(clone, restore
     path = restore("deepbench/statistics/pooling.py")
     path.write_text(path.read_text("utf-8") + "# changed\n", encoding="utf-8")
     found = stale(clone)
-    assert set(found) == {"videos", "sensitivity", "report"}, found
+    assert set(found) == {"videos", "sensitivity", "spectra", "report"}, found
 
 
 def test_one_detectors_file_concerns_that_detector_only(clone, restore):

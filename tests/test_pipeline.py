@@ -54,11 +54,17 @@ def closure(code: str) -> set[str]:
 def components(stage: str) -> list[tuple[str, set[str]]]:
     """What a stage loads by name: each component with the files it reaches."""
     kinds = {"manifest": "datasets", "scores": "detectors", "report": "datasets"}
+    kinds["gradcam"] = "detectors"
     if stage not in kinds:
         return [("", set())]
     kind = kinds[stage]
-    files = {name: f"deepbench/{kind}/{name}.py" for name in plugins.names(kind)}
-    return [(n, {f} | closure((ROOT / f).read_text("utf-8"))) for n, f in files.items()]
+    # a stage that explains detectors asks every data set for its masks
+    always = [f"deepbench/datasets/{n}.py" for n in plugins.names("datasets") if stage == "gradcam"]
+    files = {name: [f"deepbench/{kind}/{name}.py", *always] for name in plugins.names(kind)}
+    return [
+        (name, set(own).union(*(closure((ROOT / f).read_text("utf-8")) for f in own)))
+        for name, own in files.items()
+    ]
 
 
 def code_deps(stage: str) -> set[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepbench.core import findings, tables
+from deepbench.core import evidence, findings, tables
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,24 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Frequency:
+    """What sets fakes apart in frequency, and what a scorer makes of it."""
+
+    spectra: pd.DataFrame
+    summaries: pd.DataFrame
+    means: pd.DataFrame  # evidence.MEAN_SPECTRA
+    probe: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """What detectors' scores rest on, of all detectors."""
+
+    maps: pd.DataFrame  # evidence.GRADCAM
+    checks: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Analyses:
     """All of them."""
 
@@ -45,6 +63,7 @@ class Analyses:
     ensembles: Ensembles
     calibration: Calibration
     sensitivity: pd.DataFrame
+    frequency: Frequency
 
 
 # in the order in which the fields above take them
@@ -61,6 +80,10 @@ FILES = {
     "artifacts/calibration/reliability.parquet": findings.RELIABILITY,
     "artifacts/calibration/abstention.parquet": findings.ABSTENTION,
     "artifacts/sensitivity.parquet": findings.SENSITIVITY,
+    "artifacts/spectra/spectra.parquet": evidence.SPECTRA,
+    "artifacts/spectra/summaries.parquet": evidence.SUMMARIES,
+    "artifacts/spectra/mean_spectra.parquet": evidence.MEAN_SPECTRA,
+    "artifacts/spectra/probe.parquet": evidence.PROBE,
 }
 
 
@@ -70,16 +93,31 @@ def read(root: Path) -> Analyses:
     return of(found)
 
 
+def explanations(root: Path, detectors: list[str]) -> Explanations:
+    """Read and check the tables of Grad-CAM, which stand apart by detector."""
+    folders = [root / "artifacts/gradcam" / name for name in detectors]
+    return Explanations(
+        tables.read(evidence.GRADCAM, *(folder / "gradcam.parquet" for folder in folders)),
+        tables.read(evidence.MAP_CHECKS, *(folder / "map_checks.parquet" for folder in folders)),
+    )
+
+
 def of(found: list[pd.DataFrame]) -> Analyses:
     """The tables in the order of `FILES`, by name."""
     return Analyses(
-        Comparisons(*found[:3]), Ensembles(*found[3:7]), Calibration(*found[7:11]), found[11]
+        Comparisons(*found[:3]),
+        Ensembles(*found[3:7]),
+        Calibration(*found[7:11]),
+        found[11],
+        Frequency(*found[12:16]),
     )
 
 
 def frames(analyses: Analyses) -> dict[str, pd.DataFrame]:
-    """The tables by the names they have in `core/tables.py`."""
-    groups = (analyses.comparisons, analyses.ensembles, analyses.calibration)
-    parts = [frame for group in groups for frame in vars(group).values()]
+    """The tables by the names they have in `core/findings.py`."""
+    groups = [
+        [part] if isinstance(part, pd.DataFrame) else list(vars(part).values())
+        for part in vars(analyses).values()
+    ]
     names = (table.name for table in FILES.values())
-    return dict(zip(names, [*parts, analyses.sensitivity], strict=True))
+    return dict(zip(names, (frame for group in groups for frame in group), strict=True))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from deepbench.core import params
 from deepbench.reporting import provenance
-from deepbench.reporting.analyses import Analyses
+from deepbench.reporting.analyses import Analyses, Explanations
 
 TEST = "test"
 
@@ -74,6 +74,7 @@ class Inputs:
     results: pd.DataFrame
     published: pd.DataFrame  # statistics/deepfakebench: the published protocol beside this one
     analyses: Analyses
+    explanations: Explanations
     exhibits: tuple[Exhibit, ...]
     external: tuple[ExternalScores, ...]
     runs: tuple[ScoreRun, ...]
@@ -88,8 +89,8 @@ SAID = {
 }
 
 
-def read_run(path: Path) -> ScoreRun:
-    """What the scores stage wrote beside its table: the run, and the detector's card."""
+def read_run(path: Path, dataset: str) -> ScoreRun:
+    """What stands beside a table of scores: the run, and the detector's card."""
     said = json.loads(path.read_text("utf-8"))
     if missing := sorted(SAID - said.keys()):
         msg = f"{path} does not say {missing}; make it anew: dvc repro -f scores"
@@ -98,6 +99,8 @@ def read_run(path: Path) -> ScoreRun:
     demo = bool(said["demo"])
     if demo:
         weights = "demo weights"
+    elif not said["published_file"]:
+        weights = said["problem"] or "made by this project"
     elif said["published_sha256"] and digest == said["published_sha256"]:
         weights = "the published file"
     elif said["published_sha256"] or file != said["published_file"]:
@@ -105,7 +108,7 @@ def read_run(path: Path) -> ScoreRun:
     else:
         weights = "named as the published file, whose sha256 nobody states"
     return ScoreRun(
-        dataset=path.parent.name,
+        dataset=dataset,
         detector=said["detector"],
         weights_file=file,
         weights_sha256=digest,

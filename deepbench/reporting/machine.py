@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from deepbench.core import findings
-from deepbench.reporting import attrition, comparisons, headline, published
+from deepbench.core import evidence, findings
+from deepbench.reporting import attrition, comparisons, frequency, headline, published
 from deepbench.reporting.analyses import frames
 from deepbench.reporting.inputs import Inputs, scorers
 
@@ -16,8 +16,10 @@ ABOUT = (
     "Every figure of the report. A section is a table: `rows` hold the values of `columns` in "
     "their order. A number has 6 significant digits; null is undefined, and the row's note says "
     "why; an infinite number is the text infinite. Columns are described in "
-    "deepbench/core/tables.py."
+    "deepbench/core/tables.py and findings.py. The curves of spectra stand in artifacts/spectra."
 )
+# pictures rather than figures: artifacts/spectra holds them
+CURVES = (evidence.SPECTRA.name, evidence.SUMMARIES.name, evidence.MEAN_SPECTRA.name)
 Plain = float | int | str | bool | None
 
 
@@ -41,6 +43,7 @@ def compose(inputs: Inputs) -> str:
 
 def _tables(inputs: Inputs) -> dict[str, pd.DataFrame]:
     parts = frames(inputs.analyses)
+    curves = {name: parts.pop(name) for name in CURVES}
     return {
         "detectors": _of([vars(run) for run in inputs.runs], ["card"]),
         "external": _of([vars(one) for one in inputs.external], []),
@@ -49,6 +52,8 @@ def _tables(inputs: Inputs) -> dict[str, pd.DataFrame]:
         **parts,
         "pairs_that_differ": comparisons.differing(inputs),
         findings.SIMPLEX.name: _wide(parts[findings.SIMPLEX.name]),
+        "frequency_effects": frequency.telling(curves[evidence.SPECTRA.name]),
+        "map_checks": inputs.explanations.checks,
         "errors": _of([vars(exhibit) for exhibit in inputs.exhibits], ["jpeg"]),
         "videos_lost": attrition.counts(inputs),
         "figures_not_given": attrition.undefined(inputs),

@@ -18,8 +18,8 @@ from deepbench.reporting import analyses
 # The stages that figures rest on. The report itself would make the digest depend on itself, and
 # latency, which differs on every run, would make every state a new one.
 ROAD = (
-    *("manifest", "faces", "scores", "external", "videos", "results"),
-    *("comparisons", "ensembles", "calibration", "sensitivity"),
+    *("manifest", "faces", "scores", "frequency", "spectra", "external", "videos", "results"),
+    *("comparisons", "ensembles", "calibration", "sensitivity", "gradcam"),
 )
 TABLES = ("artifacts/videos.parquet", "artifacts/results.parquet", *analyses.FILES)
 LIBRARIES = ("torch", "torchvision", "timm", "transformers", "numpy", "opencv-python-headless")
@@ -76,7 +76,9 @@ def _asked(settings: params.Params) -> set[str]:
         "manifest": settings.datasets,
         "faces": settings.datasets,
         "scores": [f"{d}-{name}" for d in settings.datasets for name in settings.detectors],
+        "frequency": settings.datasets,
         "external": list(settings.external),
+        "gradcam": settings.detectors,
     }
     return {
         name

@@ -4,12 +4,25 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
-from deepbench.core import findings
-from deepbench.reporting import analyses, comparisons, crosstab, plots, provenance, tracking
+from deepbench.core import findings, params
+from deepbench.reporting import (
+    analyses,
+    comparisons,
+    crosstab,
+    frequency,
+    gradcam,
+    machine,
+    overlays,
+    plots,
+    provenance,
+    tracking,
+)
 from deepbench.reporting.inputs import TEST, Inputs, ScoreRun, members, scored_videos, scorers
 from deepbench.reporting.scoreboard import ALL, Key, index
 
@@ -87,6 +100,7 @@ def parent(inputs: Inputs, root: Path, files: tuple[Path, ...]) -> tracking.Reco
 def _tables(inputs: Inputs) -> dict[str, pd.DataFrame]:
     """The tables behind the results; the grids of weights and bins stand in report.json alone."""
     apart = {findings.SIMPLEX.name, findings.RELIABILITY.name, findings.ABSTENTION.name}
+    apart |= set(machine.CURVES)
     found = analyses.frames(inputs.analyses)
     return {name: table for name, table in found.items() if name not in apart and len(table)}
 
@@ -127,6 +141,12 @@ def _by_place(inputs: Inputs) -> dict[tuple[str, str], Said]:
             said = found[row["dataset"], row["scorer"]]
             said.add("temperature", row["temperature"], row["note"])
             said.estimate(f"scaled.{row['metric']}", row)
+    for dataset, detector in product(inputs.settings.datasets, inputs.settings.detectors):
+        for name, value in gradcam.metrics(inputs.explanations.checks, detector, dataset).items():
+            found[dataset, detector].add(name, value, "")
+    for dataset in inputs.settings.datasets if params.FREQUENCY in inputs.settings.scorers else ():
+        for row in frequency.metrics(of.frequency, dataset):
+            found[dataset, params.FREQUENCY].estimate(row["name"], row)
     return found
 
 
@@ -148,8 +168,19 @@ def _child(
         params=_settings(inputs, dataset, scorer, runs),
         metrics=said.metrics,
         tables={"videos.json": own},
-        figures={"roc.svg": plots.roc(own, {})},
+        figures={"roc.svg": plots.roc(own, {})} | _pictures(inputs, dataset, scorer),
     )
+
+
+def _pictures(inputs: Inputs, dataset: str, scorer: str) -> dict[str, Figure]:
+    maps = inputs.explanations.maps
+    own = maps[(maps["dataset"] == dataset) & (maps["detector"] == scorer)]
+    if len(own):
+        return {"gradcam.png": overlays.sheet(own)}
+    if scorer != params.FREQUENCY:
+        return {}
+    drawn = frequency.figures(inputs.analyses.frequency, dataset)
+    return {f"frequency_{kind}.svg": figure for kind, figure in drawn.items()}
 
 
 def _settings(inputs: Inputs, dataset: str, scorer: str, runs: list[ScoreRun]) -> dict[str, str]:

@@ -37,7 +37,7 @@ def _component(inputs: Inputs, name: str) -> Component:
 def detectors(inputs: Inputs) -> html.Table:
     """Each detector with its weights and how it ran."""
     rows = []
-    for name in inputs.settings.detectors:
+    for name in inputs.settings.framewise:
         runs = [run for run in inputs.runs if run.detector == name]
         card = _component(inputs, name)
         trained = ", ".join(card.trained_on) or "not stated"

@@ -4,6 +4,8 @@ import report_tables as made
 
 from deepbench.reporting import analysis_plots
 
+SCORERS = made.inputs().settings.scorers
+
 
 @pytest.fixture(scope="module")
 def tables():
@@ -25,7 +27,7 @@ def visible(figure):
 def test_reliability_has_a_panel_per_scorer_and_both_variants(tables):
     bins = of(tables.calibration.reliability, "dfdc")
     figure = analysis_plots.reliability(bins)
-    assert len(visible(figure)) == 8
+    assert len(visible(figure)) == len(SCORERS)
     own = bins[(bins["scorer"] == "xception") & (bins["variant"] == "scaled")]
     scaled = figure.axes[0].containers[1].lines[0]
     assert np.allclose(scaled.get_ydata(), own["share_fake"])
@@ -36,7 +38,7 @@ def test_reliability_has_a_panel_per_scorer_and_both_variants(tables):
 
 def test_abstention_is_a_curve_per_scorer(tables):
     figure = analysis_plots.abstention(of(tables.calibration.abstention, "dfdc"))
-    assert len(figure.axes[0].lines) == 8
+    assert len(figure.axes[0].lines) == len(SCORERS)
     assert figure.axes[0].lines[0].get_xdata()[-1] == 1
     undefined = of(tables.calibration.abstention, "dfdc").assign(error_rate=np.nan)
     assert texts(analysis_plots.abstention(undefined)) == ["no curve: no error rate is defined"]

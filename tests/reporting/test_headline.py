@@ -65,7 +65,7 @@ def test_without_comparisons_of_auc_no_rank_is_claimed(inputs):
 
 def test_ties_are_named(inputs):
     rows = {line[0].text: line for line in headline.ties(inputs).rows}
-    assert len(rows) == 8
+    assert len(rows) == 9
     cell = rows["equal"][1]
     assert (cell.text, cell.small) == ("2", ("tied with xception, efficientnet_b4, f3net",))
     folder = rows["equal"][-1]
@@ -90,7 +90,7 @@ def test_intervals_are_held_against_plain_ones(inputs):
     results = inputs.results.assign(low=0.6, high=0.9, plain_low=0.7, plain_high=0.9)
     found = headline.widths(replace(inputs, results=results))
     assert found.median == pytest.approx(1.5)
-    assert found.figures == 32
+    assert found.figures == 36
     assert "on median 1.50 times as wide" in found.sentence
     nothing = results.assign(plain_low=float("nan"))
     assert headline.widths(replace(inputs, results=nothing)).sentence == ""
@@ -99,5 +99,5 @@ def test_intervals_are_held_against_plain_ones(inputs):
 def test_manipulations_are_tables_only_where_there_are_several(inputs):
     (table,) = manipulations.per_manipulation(inputs)
     assert table.columns == ["Scorer", *made.METHODS["faceforensics"]]
-    assert len(table.rows) == 8
+    assert len(table.rows) == 9
     assert "rank 1, tied with 3" in table.rows[0][1].small

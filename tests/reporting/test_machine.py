@@ -32,6 +32,7 @@ def test_it_says_what_it_is(content, inputs):
 
 def test_every_table_behind_the_page_is_there(content, inputs):
     named = analyses.frames(inputs.analyses)
+    named = {name: table for name, table in named.items() if name not in machine.CURVES}
     assert set(named) <= set(content["sections"])
     for name, table in named.items():
         if name != "simplex":

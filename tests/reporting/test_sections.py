@@ -46,15 +46,15 @@ def test_every_pair_is_shown_with_both_tests(inputs):
     )  # fmt: skip
     eer = cell(found.datasets["dfdc"], "xception minus effort", "EER")
     assert not any("DeLong" in line for line in eer.small)
-    assert len(found.datasets["dfdc"].rows) == 28
+    assert len(found.datasets["dfdc"].rows) == 36
 
 
 def test_pairs_that_differ_are_counted(inputs):
     pairs = inputs.analyses.comparisons.pairs
     own = pairs.query("dataset == 'dfdc' and method == 'all' and metric == 'auc'")
     summary = comparisons.pairs(inputs).summary
-    assert cell(summary, "dfdc", "AUC").text == f"{(own['p_holm'] < 0.05).sum()} of 28"
-    assert cell(summary, "folder", "AUC").text == "none of 28 could be tested"
+    assert cell(summary, "dfdc", "AUC").text == f"{(own['p_holm'] < 0.05).sum()} of 36"
+    assert cell(summary, "folder", "AUC").text == "none of 36 could be tested"
 
 
 def test_transfer_shows_home_away_and_the_change(inputs):

@@ -1,6 +1,7 @@
 """dvc.yaml, params.yaml and the notebooks agree: neither DVC nor papermill checks this."""
 
 import re
+from itertools import product
 from pathlib import Path
 
 import nbformat
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from test_architecture import PACKAGE, ROOT, imported
 
+from deepbench.apps import parallel
 from deepbench.apps.notebook import declared
 from deepbench.core import params, plugins
 
@@ -132,3 +134,30 @@ def test_every_stage_has_a_notebook_of_its_name():
     assert numbered <= used
     for stage in STAGES:
         assert re.sub(r"^\d\d_", "", notebook_of(stage).stem) == stage
+
+
+def test_a_wave_of_stages_needs_nothing_of_itself_or_of_later_waves():
+    """`deepbench repro` runs the stages of a wave side by side."""
+    later = list(STAGES)
+    for wave in parallel.WAVES:
+        for stage, other in product(wave, later):
+            # a path of the user's own, as a data set's, is made by no stage
+            known = [plain(d) for d in body(stage)["deps"] if not d.startswith("$")]
+            needed = [d for d in known if touches(d, made(other))]
+            assert not needed, f"{stage} needs {needed} of {other}"
+        later = [stage for stage in later if stage not in wave]
+    assert later == ["report"]
+
+
+def made(stage):
+    outs = [o for kind in ("outs", "metrics", "plots") for o in body(stage).get(kind, [])]
+    return [plain(o if isinstance(o, str) else next(iter(o))) for o in outs]
+
+
+def plain(path):
+    """Up to the first placeholder: a folder stands for all that is made in it."""
+    return Path(path.split("$")[0])
+
+
+def touches(dependency, outs):
+    return any(dependency.is_relative_to(o) or o.is_relative_to(dependency) for o in outs)

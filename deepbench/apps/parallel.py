@@ -1,6 +1,6 @@
 """`deepbench repro`: `dvc repro` with several independent stages side by side.
 
-DVC runs one stage at a time. Stages of one kind do not need one another, so that they can run in
+DVC runs one stage at a time. Stages of one wave do not need one another, so that they can run in
 processes of their own; each locks what it reads and writes. Results are the same bytes either way,
 but the seconds of a stage are then not comparable with those of a stage that ran alone. What a
 stage says while it runs stands in `runs/<stage>.log`: `tail -f runs/*.log` shows its progress.
@@ -19,8 +19,15 @@ from tqdm import tqdm
 
 from deepbench.core import params
 
-# Kinds in the order of the pipeline; what follows them are single stages.
-KINDS = ("manifest", "faces", "scores")
+# In the order of the pipeline; the report follows alone.
+WAVES = (
+    ("manifest",),
+    ("faces",),
+    ("scores", "frequency"),
+    ("spectra", "external"),
+    ("gradcam", "videos"),
+    ("results", "comparisons", "ensembles", "calibration", "sensitivity"),
+)
 JOBS = "DEEPBENCH_JOBS"  # tells the runner that others ran beside it
 RUNS = Path("runs")
 TAIL = 3000  # characters of a failed stage's log
@@ -45,9 +52,10 @@ def repro(root: Path, jobs: int) -> list[Path]:
         if listed.returncode:
             raise RuntimeError(listed.stderr)
         names = listed.stdout.split()
-        with tqdm(total=sum(_kind(n) in KINDS for n in names), unit="stage", leave=False) as bar:
-            for kind in KINDS:
-                _side_by_side(root, [n for n in names if _kind(n) == kind], jobs, bar)
+        waves = [[n for kind in wave for n in names if _kind(n) == kind] for wave in WAVES]
+        with tqdm(total=sum(map(len, waves)), unit="stage", leave=False) as bar:
+            for wave in waves:
+                _side_by_side(root, wave, jobs, bar)
     # what remains, with its output for all to see
     done = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=root, check=False)
     if done.returncode:

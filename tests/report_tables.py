@@ -232,7 +232,9 @@ def inputs(demo: bool = True, samples: tuple[str, ...] = tuple(METHODS)) -> Inpu
         ledger=losses,
         videos=pooled,
         results=results(videos, pooled),
-        published=deepfakebench.published_protocol(videos, scores),
+        published=deepfakebench.published_protocol(
+            videos, scores[scores["detector"].isin(settings.detectors)]
+        ),
         analyses=report_analyses.made(settings, videos, pooled),
         explanations=Explanations(
             gradcam_tables.maps_of(*settings.detectors),

@@ -125,7 +125,7 @@ def test_mlflow_holds_a_child_per_data_set_and_scorer(run):
     client = mlflow.MlflowClient(tracking.store(root))
     experiment = client.get_experiment_by_name("deepbench").experiment_id
     found = {r.info.run_name: r for r in client.search_runs([experiment])}
-    assert len(found) == 1 + len(made.METHODS) * 8
+    assert len(found) == 1 + len(made.METHODS) * 9
     effort, folder = found["dfdc effort"].data, found["folder effort"].data
     row = inputs.results.query(
         "dataset == 'dfdc' and scorer == 'effort' and level == 'video' and metric == 'auc'"

@@ -128,12 +128,14 @@ def _sheet(own: pd.DataFrame) -> Picture:
         f"{_where(row)}."
         for row in records(own)
     ]
-    alt = "Face crops, each beside its Grad-CAM map. " + " ".join(told)
+    where = f"{own['detector'].iloc[0]} on {own['dataset'].iloc[0]}"
+    alt = f"Face crops, each beside its Grad-CAM map of {where}. " + " ".join(told)
     return html.photograph(overlays.jpeg(overlays.sheet(own)), alt)
 
 
 def _means(own: pd.DataFrame) -> Picture:
-    alt = "Mean Grad-CAM maps per data set, method and outcome, over mean crops."
+    detector = own["detector"].iloc[0]
+    alt = f"Mean Grad-CAM maps of {detector} per data set, method and outcome, over mean crops."
     return html.photograph(overlays.jpeg(overlays.means(own)), alt)
 
 

@@ -96,7 +96,7 @@ def test_stages_run_side_by_side_and_log_while_they_run(tmp_path, capfd, monkeyp
     assert removed == [tmp_path / "artifacts/manifest/gone.parquet"]
     assert (tmp_path / "artifacts/videos.parquet").read_text() == "half-way\n" * 2
     assert "manifest@a, manifest@b" in bar.shown
-    assert bar.done == 2
+    assert bar.done == 3
     assert "Running stage 'videos'" in capfd.readouterr().out
 
 

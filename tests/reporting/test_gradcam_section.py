@@ -84,7 +84,7 @@ def test_the_page_holds_captions_figures_and_pictures_of_every_detector():
     for text in (gradcam.READING, gradcam.NOT_READING, gradcam.METHOD):
         assert escape(text) in page
     assert page.count("<img ") == len(NAMES) * 3
-    assert page.count('alt="Face crops, each beside its Grad-CAM map.') == len(NAMES) * 2
+    assert page.count('alt="Face crops, each beside its Grad-CAM map of ') == len(NAMES) * 2
     assert all(f"<summary>{name}</summary>" in page for name in NAMES)
     assert "by chance 0.500" in page
     assert page == rendered("aligned", *NAMES)

@@ -96,7 +96,7 @@ def test_the_parent_answers_what_runs_are_compared_by(inputs, tmp_path):
     assert set(parent.tables) == {
         f"{name}.json"
         for name in (
-            "comparisons", "ranks", "transfer", "contributions", "agreement", "oracle",
+            "comparisons", "ranks", "transfer", "contributions", "agreement", "oracle", "probe",
             "thresholds", "calibration", "sensitivity",
         )
     }  # fmt: skip

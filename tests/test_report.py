@@ -154,7 +154,7 @@ def test_mlflow_holds_a_child_per_data_set_and_scorer(run):
     assert parent.params["faces.crop"] == "aligned"
     table = client.search_runs([experiment], "attributes.run_name = 'dfdc effort'")[0]
     files = {f.path for f in client.list_artifacts(table.info.run_id)}
-    assert files == {"videos.json", "roc.svg"}
+    assert files == {"videos.json", "roc.svg", "gradcam.png"}
 
 
 def test_the_comparison_in_the_readme(run):

@@ -62,6 +62,7 @@ def test_heavy_libraries_stay_behind_their_fence(path):
     here = path.relative_to(PACKAGE).as_posix()
     if "mlflow" in libraries:
         assert here == "reporting/tracking.py"
+    assert "dlib" not in libraries or here == "media/dlib_faces.py"
     if libraries & TORCH:
         torch_steps = {"faces.py", "scores.py"}
         assert (

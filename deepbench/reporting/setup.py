@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from deepbench.core import params
 from deepbench.reporting import html
 from deepbench.reporting.inputs import Component, Inputs, ScoreRun
 
@@ -116,6 +117,15 @@ def _protocol(inputs: Inputs) -> str:
     return ", ".join(p for p in parts[0] if all(p in other for other in parts)) if parts else ""
 
 
+def _face(faces: params.Faces) -> str:
+    """Which face, and how it was found: MTCNN's limits bind no other finder."""
+    if faces.crop == "whole":
+        return "the picture itself; no face was looked for"
+    if faces.crop == "dlib":
+        return f"{faces.select}; found by dlib, landmarks {faces.landmark_sha256[:SHORT]}"
+    return f"{faces.select}; at least {faces.min_face} px, confidence {faces.confidence:g}"
+
+
 def settings(inputs: Inputs) -> html.Table:
     """The settings that figures depend on, and the pipeline's state."""
     chosen = inputs.settings
@@ -127,7 +137,7 @@ def settings(inputs: Inputs) -> html.Table:
     )
     facts = {
         "Frames": frames,
-        "Face": f"{faces.select}; at least {faces.min_face} px, confidence {faces.confidence:g}",
+        "Face": _face(faces),
         "Crop": faces.crop,
         "Input": f"{chosen.scores.profile} preprocessing, {chosen.scores.precision}",
         "Pooling": f"{chosen.videos.pooling} of a video's frames",

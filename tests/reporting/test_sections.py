@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import report_tables as made
 
-from deepbench.reporting import calibration, comparisons, crosstab, ensembles, html, sensitivity
+from deepbench.reporting import (
+    calibration,
+    comparisons,
+    crosstab,
+    ensembles,
+    html,
+    sensitivity,
+    setup,
+)
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +177,21 @@ def test_settings_keep_their_places(inputs, undrawn):
     analyses = replace(inputs.analyses, sensitivity=turned)
     found = sensitivity.varied(replace(inputs, analyses=analyses))["dfdc"].tables[1]
     assert found.columns[1] == "quality"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, "track; at least 40 px, confidence 0.9"),
+        ({"crop": "whole"}, "the picture itself; no face was looked for"),
+        (
+            {"crop": "dlib", "landmark_model": "81.dat", "landmark_sha256": "ab" * 32},
+            "track; found by dlib, landmarks abababababab",
+        ),
+    ],
+)
+def test_limits_of_mtcnn_are_not_told_of_other_face_finders(inputs, changed, told):
+    faces = inputs.settings.faces.model_copy(update=changed)
+    settings = inputs.settings.model_copy(update={"faces": faces})
+    table = setup.settings(replace(inputs, settings=settings))
+    assert {line[0].text: line[1].text for line in table.rows}["Face"] == told

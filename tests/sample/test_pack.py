@@ -109,7 +109,7 @@ def test_faceforensics_names_are_official_pairs(tree):
         both_ways = {f"{a}_{b}.mp4" for a, b in pairs} | {f"{b}_{a}.mp4" for a, b in pairs}
         fakes = names(tree / "FaceForensics++/manipulated_sequences/Deepfakes/c23/videos")
         found[split] = len(fakes & both_ways)
-    assert found == {"train": 2, "val": 2, "test": 6}
+    assert found == {"train": 8, "val": 4, "test": 12}
 
 
 def test_masks_cover_the_face_and_not_the_frame(tree):

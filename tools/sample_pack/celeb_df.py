@@ -1,8 +1,8 @@
-"""Celeb-DF-v2: three couples who swap faces, two people who do not, and the list of tests."""
+"""Celeb-DF-v2: six couples who swap faces, two people who do not, and the list of tests."""
 
 from tools.sample_pack.motion import Stage
 from tools.sample_pack.people import Look
-from tools.sample_pack.plan import FEMALE, FRAMES, MALE, FilePlan, Group
+from tools.sample_pack.plan import FEMALE, FEW_FRAMES, FRAMES, MALE, FilePlan, Group
 from tools.sample_pack.takes import TakePlan
 
 ROOT = "Celeb-DF-v2"
@@ -20,11 +20,25 @@ COUPLES = (
         "id16": Look("african", FEMALE, 0.1, long_hair=True),
         "id17": Look("african", FEMALE, 0.45, long_hair=False),
     },
+    {
+        "id20": Look("caucasian", MALE, 0.4, long_hair=False),
+        "id21": Look("caucasian", MALE, 0.1, long_hair=False),
+    },
+    {
+        "id23": Look("asian", FEMALE, 0.25, long_hair=True),
+        "id28": Look("asian", FEMALE, 0.5, long_hair=False),
+    },
+    {
+        "id30": Look("african", MALE, 0.6, long_hair=False),
+        "id31": Look("african", MALE, 0.2, long_hair=False),
+    },
 )
 YOUTUBE = {
     "00000": Look("african", MALE, 0.35, long_hair=False),
     "00001": Look("caucasian", MALE, 0.0, long_hair=False),
 }
+LATER = ("id20", "id21", "id23", "id28", "id30", "id31")
+"""There for their number, in short clips."""
 TRAINING = ("id16", "id17", "00001")
 """Not in the list of testing videos; nobody of them is in a listed video."""
 
@@ -47,7 +61,7 @@ def groups() -> list[Group]:
 
 def _take(name: str, look: Look) -> TakePlan:
     key = f"{ROOT}/{name}"
-    return TakePlan(key, key, look, key, STAGE, FRAMES)
+    return TakePlan(key, key, look, key, STAGE, FEW_FRAMES if name in LATER else FRAMES)
 
 
 def tables() -> dict[str, str]:

@@ -6,6 +6,7 @@ from tools.sample_pack.people import Sex
 from tools.sample_pack.takes import TakePlan
 
 FRAMES = 32
+FEW_FRAMES = 12  # of clips that are there for their number
 MALE: Sex = "male"
 FEMALE: Sex = "female"
 

@@ -73,7 +73,7 @@ def at_hand(root: Path, detector: str) -> str:
         return problem or "not at hand"
     kind = "another name than the published file's"
     if is_demo(path):
-        kind = "demo weights, whose scores mean nothing"
+        kind = "demo weights, which know the fakes of the sample pack only"
     elif path.name == card_of(detector).weights:
         kind = "the published file's name"
     return f"{path.relative_to(root)}, {path.stat().st_size:,} bytes: {kind}"

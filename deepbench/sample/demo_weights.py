@@ -1,7 +1,9 @@
-"""Demo weights: untrained values in the layout of a published checkpoint, made from a seed.
+"""Demo weights: checkpoints in the layout of the published ones, made from a seed and a small file.
 
-They load through the same strict code as the published files and let the whole pipeline run, but
-they know nothing about faces. `is_demo` tells them from the published ones.
+They load through the same strict code as the published files and let the whole pipeline run. Some
+of their values, in `demo/<detector>.npz`, were trained on rendered people (tools/demo_weights), so
+that they find the manipulations of the sample pack; of real deepfakes they know nothing. `is_demo`
+tells them from the published ones.
 """
 
 import hashlib
@@ -22,6 +24,8 @@ from tqdm import tqdm
 # The folder inside the file, which is a zip archive. torch.save names it after the first file name,
 # torch.load does not care: so the mark travels with a copy and goes with a replaced file.
 MARK = "demo"
+
+TRAINED = Path(__file__).with_name("demo")
 
 
 class Rule(NamedTuple):
@@ -72,6 +76,19 @@ def write(layout: Mapping[str, Tensor], seed: int, path: Path) -> None:
         marked = Path(folder) / f"{MARK}.pth"
         torch.save(state, marked)
         marked.replace(path)
+
+
+def trained(detector: str) -> dict[str, Tensor]:
+    """The trained values of a detector's demo checkpoint, by key; none for most detectors.
+
+    For `write`, in the place of the same keys of the layout: `layout | trained(detector)`.
+    """
+    path = TRAINED / f"{detector}.npz"
+    if not path.exists():
+        return {}
+    with np.load(path) as stored:
+        # float16 in the file, which float32 holds exactly
+        return {key: torch.from_numpy(stored[key].astype(np.float32)) for key in stored.files}
 
 
 def is_demo(path: Path) -> bool:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from deepbench.core import params
+from deepbench.core import blocks, params
 from deepbench.media import align, mtcnn, video
 from tools.demo_weights.couples import METHODS, PEOPLE, couple
 from tools.sample_pack.camera import record
@@ -50,7 +50,7 @@ PARTS = {"train": Part(3, 2, own_points=False), "validation": Part(6, 2, own_poi
 class Cutter:
     """Finds faces as the pipeline does, and cuts them with a border."""
 
-    def __init__(self, settings: params.Faces) -> None:
+    def __init__(self, settings: blocks.Faces) -> None:
         self.settings = settings
         self._finder = mtcnn.load(settings, "cpu")
 
@@ -73,7 +73,7 @@ class Job(NamedTuple):
     part: str
     seed: int
     number: int
-    settings: params.Faces
+    settings: blocks.Faces
     """How faces are found, with the number of kept frames."""
 
 

@@ -1,176 +1,151 @@
 """The step faces: manifest -> one row per face crop, and the ledger of what was lost.
 
-Frames are decoded one at a time. All faces of a frame are cropped while it is there; which of
-them is kept is decided when the video has been seen.
+Videos are read by several processes at once, into shards of a few videos each. A shard that stands
+is kept, so that a run that was killed goes on where it was, and only new videos are read.
 """
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Never
 
-import cv2
-import numpy as np
 import pandas as pd
-from jaxtyping import UInt8
+import pyarrow as pa
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from deepbench.core import params, shards, tables
-from deepbench.media import align, dlib_faces, mtcnn, tracks, video
-from deepbench.media.detection import Detection
+from deepbench.core import blocks, digests, processes, shards, tables
+from deepbench.media import align, clips
 
-PNG_LEVEL = 3  # higher saves 3 % and costs twice the time
-
-Finder = mtcnn.Mtcnn | align.WholePicture | dlib_faces.DlibFaces
-
-
-class Crop(NamedTuple):
-    """One face of one frame: its crop, or the reason why there is none."""
-
-    face: Detection
-    rgb: UInt8[np.ndarray, "size size 3"] | None
-    refusal: str
+CONTENTS = Path("runs/contents.sqlite")
+SECONDS = 1800.0  # for one video; two hours of film take a few minutes
+# they decide what a pixel is, or how it is stored
+LIBRARIES = ("av", "facenet-pytorch", "numpy", "opencv-python-headless", "pillow", "torch")
+UNSEEN = {"workers"}  # settings that no crop shows
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What is kept of a frame."""
+class Place(NamedTuple):
+    """Where the rows of a video belong."""
 
-    index: int
-    time_s: float
-    crops: list[Crop]
-
-
-class Clip(NamedTuple):
-    """Outcome for one video."""
-
-    rows: list[dict[str, object]]
-    ledger: dict[str, object]
+    shard: shards.Shard
+    video_id: str
 
 
 def extract(
-    manifest: pd.DataFrame, root: Path, settings: params.Faces, out: Path, device: str = "cpu"
+    manifest: pd.DataFrame,
+    root: Path,
+    settings: blocks.Faces,
+    out: Path,
+    contents: Path = CONTENTS,
 ) -> pd.DataFrame:
     """Crop the faces of every video into shards in `out`; returns the ledger, also written there.
 
-    Every video of the manifest has one row in the ledger, whatever happened to it.
+    Every video of the manifest has one row in the ledger, whatever happened to it. The crops do
+    not depend on the number of processes; they are made on the CPU, on every machine.
+    `contents` is where digests of files are remembered.
     """
     tables.check(tables.MANIFEST, manifest)
-    finder = _finder(settings, device)
-    sizes: set[int] = set()
-    (out / "ledger.parquet").unlink(missing_ok=True)
-    entries: list[dict[str, object]] = []
-    with shards.ShardWriter(tables.FACES, out) as writer:
-        columns = zip(manifest["video_id"], manifest["path"], manifest["media"], strict=True)
-        for video_id, path, media in tqdm(columns, "faces", len(manifest), unit="video"):
-            reading = video.read_frames(root / path, media, settings)
-            seen = [look(frame, finder, settings.crop) for frame in reading]
-            _one_size(sizes, seen, video_id)
-            clip = choose(video_id, reading, seen, settings)
-            writer.add(clip.rows)
-            entries.append(clip.ledger)
-    ledger = tables.from_rows(tables.LEDGER, entries)
-    tables.write(tables.LEDGER, ledger, out / "ledger.parquet")
-    return ledger
-
-
-def _finder(settings: params.Faces, device: str) -> Finder:
-    """The face finder that a crop protocol is about."""
+    clips.check(settings)
+    folder = shards.Folder(out, tables.FACES, tables.LEDGER)
+    with (
+        digests.Contents(contents) as known,
+        tqdm(total=len(manifest), desc="faces", unit="video") as bar,
+    ):
+        plan = _plan(manifest, root, settings, known)
+        jobs = _jobs(plan, folder, bar)
+        outcomes = processes.in_order(clips.make, jobs, _workers(settings))
+        for shard, several in itertools.groupby(outcomes, lambda outcome: outcome[0].shard):
+            _write(folder, shard, several, bar)
+    folder.finish()
     if settings.crop == align.WHOLE:
-        return align.WholePicture()
-    if settings.crop != align.DLIB:
-        return mtcnn.load(settings, device)
-    if settings.select == "confident":
-        msg = (
-            "faces.select 'confident' with faces.crop 'dlib': dlib gives no confidence; choose "
-            "'largest', as the published protocol does, or 'track' or 'all'"
+        _refuse_two_sizes(out)
+    return tables.read(tables.LEDGER, out)
+
+
+class Planned(NamedTuple):
+    """A shard, and the tasks of its videos."""
+
+    shard: shards.Shard
+    tasks: list[clips.Task]
+
+
+def _plan(
+    manifest: pd.DataFrame, root: Path, settings: blocks.Faces, known: digests.Contents
+) -> Iterator[Planned]:
+    """Shards by what determines them: settings, files, code and libraries."""
+    recipe = _recipe(settings)
+    for number, rows in enumerate(shards.chunks(manifest)):
+        columns = zip(rows["video_id"], rows["path"], rows["media"], strict=True)
+        tasks = [clips.Task(v, root / path, media, settings) for v, path, media in columns]
+        keys = [(t.video_id, p, t.media) for t, p in zip(tasks, rows["path"], strict=True)]
+        found = {key[0]: digests.of([recipe, key, known.of(root / key[1])]) for key in keys}
+        yield Planned(shards.Shard(number, found), tasks)
+
+
+def _recipe(settings: blocks.Faces) -> str:
+    libraries = (*LIBRARIES, "dlib-bin", "dlib") if settings.crop == align.DLIB else LIBRARIES
+    columns = [str(tables.schema(table)) for table in (tables.FACES, tables.LEDGER)]
+    return digests.of(
+        {
+            "settings": settings.model_dump(exclude=UNSEEN | {"landmark_model"}),
+            "code": digests.of_code("deepbench.media.clips"),
+            "libraries": digests.versions(*libraries),
+            "columns": columns,
+        }
+    )
+
+
+def _workers(settings: blocks.Faces) -> processes.Workers:
+    by_mtcnn = settings.crop not in (align.WHOLE, align.DLIB)
+    preload = "deepbench.media.mtcnn" if by_mtcnn else "deepbench.media.clips"
+    return processes.Workers(processes.count(settings.workers), SECONDS, (preload,))
+
+
+def _jobs(
+    plan: Iterator[Planned], folder: shards.Folder, bar: "tqdm[Never]"
+) -> Iterator[tuple[Place, clips.Task]]:
+    """The videos that no shard has yet; shards that need none are written on the way."""
+    for shard, tasks in plan:
+        if folder.stands(shard):
+            bar.update(len(tasks))
+            continue
+        new = [task for task in tasks if not folder.has(shard.digests[task.video_id])]
+        bar.update(len(tasks) - len(new))
+        if not new:
+            folder.write(shard, {}, frozenset())
+        yield from ((Place(shard, task.video_id), task) for task in new)
+
+
+def _write(
+    folder: shards.Folder,
+    shard: shards.Shard,
+    outcomes: Iterator[tuple[Place, clips.Clip | processes.Failure]],
+    bar: "tqdm[Never]",
+) -> None:
+    made, failed = {}, set()
+    for (_, video_id), outcome in outcomes:
+        if isinstance(outcome, processes.Failure):
+            failed.add(video_id)
+            outcome = clips.lost(video_id, outcome.reason)
+        made[video_id] = (
+            pa.Table.from_pylist(outcome.rows, tables.schema(tables.FACES)),
+            pa.Table.from_pylist([outcome.ledger], tables.schema(tables.LEDGER)),
         )
-        raise ValueError(msg)
-    return dlib_faces.load(settings.landmark_model, settings.landmark_sha256)
+        bar.update()
+    folder.write(shard, made, frozenset(failed))
 
 
-def _one_size(sizes: set[int], seen: list[Seen], video_id: str) -> None:
-    """Refuse a second size: detectors run on batches of equal crops."""
-    sizes |= {len(c.rgb) for s in seen for c in s.crops if c.rgb is not None}
-    if len(sizes) > 1:
-        first, second = sorted(sizes)
-        msg = (
-            f"{video_id}: whole pictures of {first} and of {second} pixels in one data set; bring "
-            "them to one size, or let faces.crop cut the faces"
-        )
-        raise ValueError(msg)
-
-
-def look(frame: video.Frame, finder: Finder, crop: str) -> Seen:
-    """Find and crop all faces of a frame."""
-    crops = []
-    for face in finder.detect(frame.rgb):
-        try:
-            crops.append(Crop(face, align.CROPS[crop](frame.rgb, face), ""))
-        except ValueError as error:
-            crops.append(Crop(face, None, str(error)))
-    return Seen(frame.index, frame.time_s, crops)
-
-
-def choose(video_id: str, reading: video.Reading, seen: list[Seen], settings: params.Faces) -> Clip:
-    """Keep the wanted faces of a video that has been read to its end."""
-    choice = tracks.CHOICES[settings.select]([[c.face for c in s.crops] for s in seen])
-    kept = [_kept(s.crops, c, settings.select) for s, c in zip(seen, choice, strict=True)]
-    rows: list[dict[str, object]] = [
-        {"video_id": video_id, "frame": frame.index, "time_s": frame.time_s, "face": number}
-        | _described(crop.face, crop.rgb)
-        for frame, crops in zip(seen, kept, strict=True)
-        for number, crop in crops.items()
-        if crop.rgb is not None
-    ]
-    problems = [reading.problem, _missed(seen, kept, settings), _refused(kept)]
-    ledger: dict[str, object] = {
-        "video_id": video_id,
-        "frames_total": reading.total,
-        "frames_expected": reading.expected,
-        "frames_decoded": reading.decoded,
-        "frames_with_face": len({row["frame"] for row in rows}),
-        "other_faces": sum(len(s.crops) for s in seen) - sum(len(crops) for crops in kept),
-        "problem": "; ".join(filter(None, problems)),
-    }
-    return Clip(rows, ledger)
-
-
-def _kept(crops: list[Crop], chosen: int | None, select: str) -> dict[int, Crop]:
-    """Crops by their number in the table: 0 the chosen one, then the others, largest first."""
-    kept = {} if chosen is None else {0: crops[chosen]}
-    if select == "all":
-        rest = (crop for i, crop in enumerate(crops) if i != chosen)
-        kept |= dict(enumerate(rest, start=1))
-    return kept
-
-
-def _described(face: Detection, rgb: UInt8[np.ndarray, "size size 3"]) -> dict[str, object]:
-    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-    _, png = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL])
-    return {
-        "box": face.box.tolist(),
-        "landmarks": face.landmarks.ravel().tolist(),
-        "confidence": face.confidence,
-        "sharpness": float(cv2.Laplacian(grey, cv2.CV_64F).var()),
-        "png": png.tobytes(),
-    }
-
-
-def _missed(seen: list[Seen], kept: list[dict[int, Crop]], settings: params.Faces) -> str:
-    frames = "1 frame" if len(seen) == 1 else f"{len(seen)} frames"
-    found = sum(map(bool, kept))
-    if found == len(seen):
-        return ""
-    if not found:
-        by_dlib = settings.crop == align.DLIB
-        how = "by dlib" if by_dlib else f"confidence >= {settings.confidence}"
-        return f"no face found in {frames} ({how})"
-    only_others = any(s.crops and not crops for s, crops in zip(seen, kept, strict=True))
-    return f"{'the chosen' if only_others else 'a'} face in {found} of {frames}"
-
-
-def _refused(kept: list[dict[int, Crop]]) -> str:
-    refusals = [c.refusal for crops in kept for c in crops.values() if c.refusal]
-    reasons = ", ".join(sorted(set(refusals)))
-    return f"faces not cropped: {len(refusals)} ({reasons})" if refusals else ""
+def _refuse_two_sizes(out: Path) -> None:
+    """Refuse a second size of whole pictures: detectors run on batches of equal crops."""
+    first = None
+    for path in shards.paths(tables.FACES, out):
+        rows = pq.read_table(path, columns=["video_id", "box"]).to_pydict()
+        for video_id, box in zip(rows["video_id"], rows["box"], strict=True):
+            first = first or box[2]
+            if box[2] != first:
+                small, large = sorted((int(first), int(box[2])))
+                msg = (
+                    f"{video_id}: whole pictures of {small} and of {large} pixels in one data "
+                    "set; bring them to one size, or let faces.crop cut the faces"
+                )
+                raise ValueError(msg)

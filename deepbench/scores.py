@@ -1,19 +1,28 @@
 """Step `scores`: run one detector over the face crops of one data set."""
 
+import dataclasses
 import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from jaxtyping import Float32
 from tqdm import tqdm
 
-from deepbench.core import params, plugins, shards, tables
-from deepbench.detectors import batches
+from deepbench.core import blocks, digests, plugins, shards, tables
+from deepbench.detectors import batches, likeness, openvino_runtime, precision
 from deepbench.detectors.network import Network
 from deepbench.media import crops
 from deepbench.sample import demo_weights
+
+MEMORY = Path("runs/precision")  # verdicts on precisions, per checkpoint and machine
+KEY = ["video_id", "frame", "face"]
+LIBRARIES = ("torch", "timm", "transformers", "numpy", "opencv-python-headless")
 
 
 def choose_device(wanted: str) -> str:
@@ -61,8 +70,35 @@ def find_weights(folder: Path, detector: str) -> Path:
     raise FileNotFoundError(msg)
 
 
+def load(
+    detector: str,
+    weights: Path,
+    settings: blocks.Scores,
+    crops: Callable[[], likeness.Crops] = likeness.no_crops,
+    memory: Path = MEMORY,
+) -> precision.Chosen:
+    """A detector in the precision that is set, if it gives float32's scores on real crops.
+
+    `crops` makes the crops to find out on, e.g. `partial(likeness.sample, faces)`; without any,
+    what was found out before counts.
+    """
+    wanted = precision.Wanted(
+        detector,
+        weights,
+        choose_device(settings.device),
+        preprocessing(detector, settings.profile),
+        settings.precision,
+        detector in settings.openvino,
+    )
+    return precision.choose(wanted, crops, memory)
+
+
 def describe(
-    detector: str, weights: Path, network: Network, settings: params.Scores
+    detector: str,
+    weights: Path,
+    network: Network,
+    settings: blocks.Scores,
+    verdict: precision.Verdict | None = None,
 ) -> dict[str, object]:
     """What ran: the facts that the report and MLflow tell of a detector's scores.
 
@@ -77,7 +113,8 @@ def describe(
         "weights_file": weights.name,
         "weights_sha256": digest,
         "demo": demo_weights.is_demo(weights),
-        "precision": settings.precision,
+        "precision": str(network.dtype).removeprefix("torch."),
+        "precision_check": dataclasses.asdict(verdict) if verdict else {},
         "profile": settings.profile,
         "device_kind": network.device.type,
         "title": card.title,
@@ -89,23 +126,95 @@ def describe(
     }
 
 
-def score(faces: Path, detector: str, network: Network, batch_size: int) -> pd.DataFrame:
-    """Fake log-odds of every crop, one row each, in the order of the faces table."""
-    columns = ["video_id", "frame", "face"]
-    found = list(shards.batches(tables.FACES, faces, columns, 100_000))
-    empty = tables.from_rows(tables.SCORES, [])[columns]
-    keys = pd.concat(found, ignore_index=True) if found else empty
-    stored = shards.batches(tables.FACES, faces, ["png"], batch_size)
-    logits = [np.empty(0, np.float32)]
-    with tqdm(total=len(keys), desc=detector, unit="crop") as bar:
-        for part in batches.side_by_side(
-            lambda batch: _score_batch(batch, network), stored, network.device
-        ):
-            logits.append(part)
-            bar.update(len(part))
-    table = keys.assign(detector=detector, fake_logit=np.concatenate(logits))
-    _refuse_non_finite(table)
-    return table
+def score(
+    faces: Path, out: Path, network: Network, facts: Mapping[str, object], batch_size: int
+) -> None:
+    """Fake log-odds of every crop, in shards in `out` as the faces are; those that stand are kept.
+
+    `facts` are what `describe` says of the network.
+
+    Raises:
+        ValueError: a score that is no number.
+    """
+    detector, recipe = str(facts["detector"]), _recipe(network, facts, batch_size)
+    folder = shards.Folder(out, tables.SCORES)
+    total = shards.count(tables.FACES, faces)
+    with tqdm(total=total, desc=detector, unit="crop") as bar:
+        for number, path in enumerate(shards.paths(tables.FACES, faces)):
+            groups = _groups(path, batch_size)
+            noted = shards.noted(path)
+            keys = {v: digests.of([recipe, v, [noted[w] for w in g]]) for g in groups for v in g}
+            shard = shards.Shard(number, keys)
+            if not folder.stands(shard):
+                new = [g for g in groups if not all(folder.has(keys[video]) for video in g)]
+                made = _scored(path, new, network, batch_size).assign(detector=detector)
+                _refuse_non_finite(made)
+                folder.write(shard, _by_video(made, new), frozenset())
+            bar.update(pq.read_metadata(path).num_rows)
+    folder.finish()
+
+
+def _recipe(network: Network, facts: Mapping[str, object], batch_size: int) -> str:
+    """Digest of what determines scores beside the crops.
+
+    The last bits also depend on the kind of processor, which is left out: whoever takes over
+    scores from another machine should not have to make them all again.
+    """
+    compiled = isinstance(network.module, openvino_runtime.Compiled)
+    return digests.of(
+        {
+            "detector": facts["detector"],
+            "weights": facts["weights_sha256"],
+            "preprocessing": vars(network.preprocessing),
+            "runs": [
+                str(network.dtype),
+                type(network.module).__qualname__,
+                network.device.type,
+                batch_size,
+            ],
+            "code": digests.of_code(__name__, f"deepbench.detectors.{facts['detector']}"),
+            "libraries": digests.versions(*LIBRARIES, *(["openvino"] if compiled else [])),
+            "columns": str(tables.schema(tables.SCORES)),
+        }
+    )
+
+
+def _groups(path: Path, batch_size: int) -> list[list[str]]:
+    """Videos of a shard that share batches: as few as have half a batch of crops together.
+
+    The last bits of a score depend on the crops beside it. A video with enough crops of its own
+    therefore has the same scores whatever videos there are.
+    """
+    held = Counter(pq.read_table(path, columns=["video_id"])["video_id"].to_pylist())
+    groups: list[list[str]] = []
+    crops = batch_size
+    for video in shards.noted(path):
+        if 2 * crops >= batch_size:
+            groups.append([])
+            crops = 0
+        groups[-1].append(video)
+        crops += held[video]
+    return groups
+
+
+def _scored(path: Path, groups: list[list[str]], network: Network, batch_size: int) -> pd.DataFrame:
+    """Keys and scores of the crops of some videos, in batches that no two groups share."""
+    wanted = [video for group in groups for video in group]
+    crops: pd.DataFrame = shards.rows(path, [*KEY, "png"], wanted).to_pandas()
+    parts = [
+        own.iloc[start : start + batch_size]
+        for group in groups
+        for own in [crops[crops["video_id"].isin(group)]]
+        for start in range(0, len(own), batch_size)
+    ]
+    logits = batches.side_by_side(lambda p: _score_batch(p, network), parts, network.device)
+    return crops[KEY].assign(fake_logit=np.concatenate([np.empty(0, np.float32), *logits]))
+
+
+def _by_video(made: pd.DataFrame, groups: list[list[str]]) -> dict[str, tuple[pa.Table]]:
+    rows = pa.Table.from_pandas(made, tables.schema(tables.SCORES), preserve_index=False)
+    own = shards.by_video(rows, [video for group in groups for video in group])
+    return {video: (table,) for video, table in own.items()}
 
 
 def _score_batch(batch: pd.DataFrame, network: Network) -> Float32[np.ndarray, "crop"]:

@@ -20,6 +20,15 @@ FREQUENCY = Table(
     },
     ("video_id", "frame", "face", "treatment"),
 )
+VIDEO_SPECTRA = Table(
+    "video_spectra",
+    {
+        "video_id": pa.string(),
+        "n": pa.int32(),  # crops
+        "log_magnitude": pa.list_(pa.float32(), GRID),  # as in mean_spectra, of untreated crops
+    },
+    ("video_id",),
+)
 MEAN_SPECTRA = Table(
     "mean_spectra",
     {

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from deepbench.core import params, shards
+from deepbench.core import blocks, shards
 from deepbench.core.evidence import FEATURES, FREQUENCY
 
 CROP = ["video_id", "frame", "face"]
@@ -40,7 +40,7 @@ def side_name(side: int) -> str:
     return f"{side} px"
 
 
-def treatments(settings: params.Frequency) -> list[str]:
+def treatments(settings: blocks.Frequency) -> list[str]:
     """All treatments of params.yaml, as the tables call them."""
     qualities, sides = settings.jpeg_qualities, settings.face_sides
     return [*map(jpeg_name, qualities), *map(side_name, sides)]

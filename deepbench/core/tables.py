@@ -5,6 +5,7 @@ system. Tables are parquet files; `read` and `write` check them at the door, so 
 between can trust them.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -188,13 +189,23 @@ def labelled(manifest: pd.DataFrame, videos: pd.DataFrame, split: str) -> pd.Dat
     return table
 
 
-def write(table: Table, frame: pd.DataFrame, path: Path) -> None:
-    """Check and write one parquet file; the same frame gives the same bytes."""
+def write(
+    table: Table, frame: pd.DataFrame, path: Path, notes: dict[str, str] | None = None
+) -> None:
+    """Check and write one parquet file with notes in its footer; the same gives the same bytes.
+
+    The file appears whole or not at all, also when this process is killed.
+    """
     check(table, frame)
     path.parent.mkdir(parents=True, exist_ok=True)
     arrow = pa.Table.from_pandas(frame, schema=schema(table), preserve_index=False)
-    # pandas metadata would record library versions and change the bytes
-    pq.write_table(arrow.replace_schema_metadata(None), path, compression="zstd")
+    unfinished = path.with_name(f"{path.name}.part")  # no reader looks for such a name
+    with unfinished.open("wb") as file:
+        # pandas metadata would record library versions and change the bytes
+        pq.write_table(arrow.replace_schema_metadata(notes), file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
 
 
 def read(table: Table, *paths: Path) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 
@@ -30,3 +30,10 @@ def side_by_side(
                 yield from pool.map(work, several)
     finally:
         torch.set_num_threads(threads)
+
+
+def size(wanted: Literal["auto"] | int, device: torch.device) -> int:
+    """Crops per batch: as wanted, or 8 on a CPU and 32 elsewhere."""
+    if wanted == "auto":
+        return 8 if device.type == "cpu" else 32
+    return wanted

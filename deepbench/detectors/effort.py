@@ -6,16 +6,14 @@ The ViT's size is read from the file, so that a smaller network of the same form
 import math
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from transformers.models.clip.configuration_clip import CLIPVisionConfig
-from transformers.models.clip.modeling_clip import CLIPVisionModel
 
 from deepbench.core.plugins import DetectorCard, Preprocessing
 from deepbench.detectors import checkpoint, network
+from deepbench.detectors.clip_vit import HEAD_WIDTH, ClassToken, VitSize
 
 CARD = DetectorCard(
     title="Effort",
@@ -36,20 +34,6 @@ CARD = DetectorCard(
 # The discarded part of the decomposition, and indices that older transformers kept in the file.
 UNUSED = r"backbone\..+\.[USV]_r|backbone\.embeddings\.position_ids"
 
-HEAD_WIDTH = 64  # channels of one attention head, in every CLIP ViT
-
-
-class VitSize(NamedTuple):
-    """What fixes every tensor's shape."""
-
-    hidden: int  # channels of a token
-    layers: int
-    mlp: int  # channels within the two-layer perceptron
-    patch: int  # pixels
-    image: int  # pixels
-    rank: int = 1  # of the residuals
-
-
 VIT_L14 = VitSize(hidden=1024, layers=24, mlp=4096, patch=14, image=224)
 
 
@@ -58,22 +42,12 @@ class Effort(nn.Module):
 
     def __init__(self, size: VitSize) -> None:
         super().__init__()
-        config = CLIPVisionConfig(
-            hidden_size=size.hidden,
-            intermediate_size=size.mlp,
-            num_hidden_layers=size.layers,
-            num_attention_heads=size.hidden // HEAD_WIDTH,
-            image_size=size.image,
-            patch_size=size.patch,
-            hidden_act="quick_gelu",
-        )
-        self.backbone = CLIPVisionModel(config)
-        self.backbone.set_attn_implementation("sdpa")
+        self.backbone = ClassToken(size)
         self.head = nn.Linear(size.hidden, 2)
 
     def forward(self, x: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 2"]:
         """Logits of real and fake."""
-        logits: Tensor = self.head(self.backbone(pixel_values=x).pooler_output)
+        logits: Tensor = self.head(self.backbone(x))
         return logits
 
 
@@ -96,27 +70,21 @@ def load(
     checkpoint.check(state, unprefixed_layout(size), UNUSED, origin)
     module = build(size)
     checkpoint.fit(module, folded(state), published, UNUSED, origin)
+    module.backbone.fold()
     # only the class token is pooled: the others count no more after the last attention
-    end = f"layers.{size.layers - 1}.layer_norm1"
-    last = next(name for name, _ in module.named_modules() if name.endswith(end))
+    last = f"backbone.encoder.layers.{size.layers - 1}.layer_norm1"
     return network.ready(module, preprocessing, device, precision, ["head"], last)
 
 
 def build(size: VitSize) -> Effort:
-    """The network on the meta device, but for its position indices, which no file holds."""
+    """The network on the meta device."""
     with torch.device("meta"):
-        module = Effort(size)
-    for name, buffer in list(module.named_buffers()):
-        owner, _, attribute = name.rpartition(".")
-        indices = torch.arange(buffer.numel()).expand(buffer.shape)
-        setattr(module.get_submodule(owner), attribute, indices)
-    return module
+        return Effort(size)
 
 
 def published(name: str) -> str:
-    """Name in the published file, but for folded weights, of a tensor of `build()`."""
-    # transformers 4 wraps the encoder in `vision_model`, transformers 5 does not
-    return name.replace("backbone.vision_model.", "backbone.", 1)
+    """Name in the published file, but for folded weights, of a tensor of `build()`: its own."""
+    return name
 
 
 def infer_size(state: dict[str, Tensor], origin: checkpoint.Origin) -> VitSize:

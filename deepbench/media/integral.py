@@ -22,9 +22,12 @@ def whole(sums: Sums, height: int, width: int) -> Float32[np.ndarray, "1 {height
     """The frame resized, in grey levels."""
     top, bottom = _edges(np.array([sums.shape[0] - 1]), height)
     left, right = _edges(np.array([sums.shape[1] - 1]), width)
-    rows = sums[bottom[0]] - sums[top[0]]
-    total = (rows[:, right[0]] - rows[:, left[0]])[None]
-    return _mean(total, bottom - top, right - left)
+    # np.take is about twice as fast as indexing; `clip` spares it a copy, no index needs clipping
+    rows = np.take(sums, bottom[0], axis=0, mode="clip")
+    rows -= np.take(sums, top[0], axis=0, mode="clip")
+    total = np.take(rows, right[0], axis=1, mode="clip")
+    total -= np.take(rows, left[0], axis=1, mode="clip")
+    return _mean(total[None], bottom - top, right - left)
 
 
 def crops(
@@ -37,10 +40,14 @@ def crops(
     flat, width = sums.reshape(-1, 3), sums.shape[1]
 
     def at(y: Int64[np.ndarray, "n s"], x: Int64[np.ndarray, "n s"]) -> np.ndarray:
-        corners: np.ndarray = flat[y[:, :, None] * width + x[:, None, :]]
+        places = (y * width)[:, :, None] + x[:, None, :]
+        corners: np.ndarray = np.take(flat, places, axis=0, mode="clip")
         return corners
 
-    total = at(bottom, right) - at(top, right) - at(bottom, left) + at(top, left)
+    total = at(bottom, right)
+    total -= at(top, right)
+    total -= at(bottom, left)
+    total += at(top, left)
     return _mean(total, bottom - top, right - left)
 
 
@@ -54,6 +61,9 @@ def _mean(
     total: np.ndarray, heights: Int64[np.ndarray, "n h"], widths: Int64[np.ndarray, "n w"]
 ) -> Float32[np.ndarray, "n h w 3"]:
     # two divisions in float32, in the order of torch's kernel
-    by_height = total.astype(np.float32) / heights.astype(np.float32)[:, :, None, None]
-    mean: np.ndarray = by_height / widths.astype(np.float32)[:, None, :, None]
+    mean = total.astype(np.float32)
+    mean /= heights.astype(np.float32)[:, :, None, None]
+    # repeated for the colours, so that NumPy divides long rows and not threes
+    across = mean.reshape(*mean.shape[:2], -1)
+    across /= np.repeat(widths.astype(np.float32), mean.shape[3], axis=1)[:, None]
     return mean

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from deepbench.core import params
+from deepbench.core import blocks
 from deepbench.media import align, video
 
 WHITE = 127  # masks are black and white, but for what their compression has made of edges
@@ -20,7 +20,7 @@ class Place(NamedTuple):
 
 
 def of_crop(
-    mask: Path, fake: Path, place: Place, settings: params.Faces
+    mask: Path, fake: Path, place: Place, settings: blocks.Faces
 ) -> Bool[np.ndarray, "size size"]:
     """The mask video's frame, cut like the crop of the fake.
 
@@ -65,7 +65,7 @@ class _Found(NamedTuple):
     total: int  # frames in the file
 
 
-def _frame(path: Path, index: int, settings: params.Faces) -> _Found:
+def _frame(path: Path, index: int, settings: blocks.Faces) -> _Found:
     # the first frame and the wanted one, whatever frame rule the crops were made with
     rule = {"frame_rule": "every_nth", "every": max(index, 1), "at_most": 2 if index else 1}
     reading = video.read_frames(path, "video", settings.model_copy(update=rule))

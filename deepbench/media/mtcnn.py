@@ -16,7 +16,7 @@ from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from jaxtyping import Bool, Float32, Int64, UInt8
 from torchvision.ops import nms
 
-from deepbench.core import params
+from deepbench.core import blocks
 from deepbench.media import integral
 from deepbench.media.detection import Detection, by_area
 
@@ -42,7 +42,7 @@ class Candidates(NamedTuple):
 class Mtcnn:
     """A loaded detector; `load` makes it."""
 
-    def __init__(self, settings: params.Faces, device: str) -> None:
+    def __init__(self, settings: blocks.Faces, device: str) -> None:
         self._settings, self._device = settings, torch.device(device)
         self._pnet, self._rnet, self._onet = (
             net().eval().to(self._device) for net in (PNet, RNet, ONet)
@@ -110,11 +110,12 @@ class Mtcnn:
         return [torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True)]
 
     def _tensor(self, images: Float32[np.ndarray, "n h w 3"]) -> torch.Tensor:
-        normalised = (images - np.float32(127.5)) * np.float32(0.0078125)
-        return torch.from_numpy(normalised).permute(0, 3, 1, 2).to(self._device)
+        images -= np.float32(127.5)
+        images *= np.float32(0.0078125)
+        return torch.from_numpy(images).permute(0, 3, 1, 2).to(self._device)
 
 
-def load(settings: params.Faces, device: str) -> Mtcnn:
+def load(settings: blocks.Faces, device: str) -> Mtcnn:
     """MTCNN with the weights that facenet-pytorch's wheel carries."""
     return Mtcnn(settings, device)
 
@@ -134,7 +135,7 @@ def _empty() -> Candidates:
     return Candidates(none, none[:, 0], none)
 
 
-def _scales(sums: integral.Sums, settings: params.Faces) -> list[float]:
+def _scales(sums: integral.Sums, settings: blocks.Faces) -> list[float]:
     scale, scales = CELL / settings.min_face, []
     side = (min(sums.shape[:2]) - 1) * scale
     while side >= CELL:

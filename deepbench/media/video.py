@@ -13,7 +13,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from jaxtyping import UInt8
 
-from deepbench.core import params
+from deepbench.core import blocks
 from deepbench.media import images
 
 MEDIA = ("video", "image", "frames")
@@ -46,7 +46,7 @@ def frame_indices(total: int, rule: str, frames: int, every: int, at_most: int) 
 class Reading(Iterator[Frame]):
     """The wanted frames of one file; its counts are final when the frames are used up."""
 
-    def __init__(self, path: Path, media: str, settings: params.Faces) -> None:
+    def __init__(self, path: Path, media: str, settings: blocks.Faces) -> None:
         self.total = 0  # frames in the file, as far as known; 0 = unknown
         self.expected = 0  # frames asked for
         self.decoded = 0  # of those, frames delivered
@@ -67,7 +67,7 @@ class Reading(Iterator[Frame]):
         return wanted
 
 
-def read_frames(path: Path, media: str, settings: params.Faces) -> Reading:
+def read_frames(path: Path, media: str, settings: blocks.Faces) -> Reading:
     """The frames that the frame rule wants, of a video, an image or a folder of numbered frames.
 
     Nothing a file can contain raises: what can be read is, and `problem` says what could not.

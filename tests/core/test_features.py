@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+import stored
 
-from deepbench.core import evidence, features, params, shards
+from deepbench.core import blocks, evidence, features
 
 
 def test_features_come_back_as_they_were_written(tmp_path, rng):
@@ -10,9 +11,7 @@ def test_features_come_back_as_they_were_written(tmp_path, rng):
         for i, values in enumerate(rng.normal(0, 1, (7, 512)).astype(np.float32))
     ]
     rows[3]["features"][5] = np.nan
-    with shards.ShardWriter(evidence.FREQUENCY, tmp_path, rows_per_shard=4) as writer:
-        writer.add(rows[:4])
-        writer.add(rows[4:])
+    stored.write(evidence.FREQUENCY, tmp_path, rows, videos=4)
     parts = list(features.read(tmp_path))
     assert len(parts) == 2
     values = np.concatenate([part.values for part in parts])
@@ -21,8 +20,7 @@ def test_features_come_back_as_they_were_written(tmp_path, rng):
 
 
 def test_a_data_set_without_a_crop_has_none(tmp_path):
-    with shards.ShardWriter(evidence.FREQUENCY, tmp_path):
-        pass
+    stored.write(evidence.FREQUENCY, tmp_path, [])
     assert sum(len(part.values) for part in features.read(tmp_path)) == 0
 
 
@@ -32,5 +30,5 @@ def test_a_missing_folder_says_what_to_run(tmp_path):
 
 
 def test_treatments_have_the_names_of_the_tables():
-    chosen = params.Frequency(scorer=True, jpeg_qualities=[90, 50], face_sides=[64])
+    chosen = blocks.Frequency(scorer=True, jpeg_qualities=[90, 50], face_sides=[64])
     assert features.treatments(chosen) == ["jpeg 90", "jpeg 50", "64 px"]

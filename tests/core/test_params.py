@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 import yaml
 
-from deepbench.core import params
+from deepbench.core import blocks, params
 from deepbench.core.plugins import PROFILES
 from deepbench.media.align import CROPS
 from deepbench.statistics.ensembles import ENSEMBLES
@@ -71,10 +71,10 @@ def test_the_rules_to_choose_from_are_those_that_exist():
     def choices(block, name):
         return set(get_args(block.model_fields[name].annotation))
 
-    assert choices(params.Videos, "pooling") == set(POOLS)
-    assert choices(params.Ensemble, "rule") == set(ENSEMBLES)
-    assert choices(params.Scores, "profile") == {"published", *PROFILES}
-    assert choices(params.Faces, "crop") == set(CROPS)
+    assert choices(blocks.Videos, "pooling") == set(POOLS)
+    assert choices(blocks.Ensemble, "rule") == set(ENSEMBLES)
+    assert choices(blocks.Scores, "profile") == {"published", *PROFILES}
+    assert choices(blocks.Faces, "crop") == set(CROPS)
 
 
 def test_all_wrong_settings_are_listed_at_once(tmp_path):

@@ -6,7 +6,7 @@ from deepbench.core import plugins
 
 
 def test_a_component_is_a_file_with_a_card():
-    detectors = ["efficientnet_b4", "effort", "f3net", "f3net_sobel", "xception"]
+    detectors = ["efficientnet_b4", "effort", "f3net", "f3net_sobel", "fusion", "xception"]
     assert plugins.names("detectors") == detectors
     datasets = ["celeb_df", "deepfakebench", "dfdc", "dfdc_preview", "faceforensics", "folder"]
     assert plugins.names("datasets") == datasets

@@ -120,13 +120,23 @@ def test_layer_gap_is_refused(small_state, tmp_path):
         effort.load(tmp_path / "gap.pth", "cpu", "float32")
 
 
-def test_names_of_older_transformers():
-    old = "backbone.vision_model.encoder.layers.0.mlp.fc1.weight"
-    assert effort.published(old) == "backbone.encoder.layers.0.mlp.fc1.weight"
+def test_published_and_faster_weights_give_the_same_logits(small_state):
+    state = {key.removeprefix("module."): value for key, value in small_state.items()}
+    module = effort.build(SMALL_VIT)
+    module.load_state_dict(effort.folded(state), assign=True)
+    x = torch.from_numpy(synthetic.images("any", 2, 224)).permute(0, 3, 1, 2) / 127.5 - 1
+    with torch.inference_mode():
+        as_published = module(x)
+        module.backbone.fold()
+        np.testing.assert_allclose(module(x), as_published, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(as_published, unfolded(small_state, x), rtol=0, atol=1e-5)
 
 
-def test_position_indices_are_real_and_attention_is_sdpa(small_effort):
-    module = effort.load(small_effort, "cpu", "float32").module
-    indices = dict(module.named_buffers())
-    assert [value.tolist() for value in indices.values()] == [[list(range(257))]]
-    assert module.backbone.config._attn_implementation == "sdpa"
+def test_the_last_layer_makes_the_class_token_alone(small_effort):
+    network = effort.load(small_effort, "cpu", "float32")
+    *_, last = network.module.backbone.encoder.layers
+    seen = []
+    hook = last.register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
+    network(synthetic.images("any", 2, 224))
+    hook.remove()
+    assert seen == [(2, 1, SMALL_VIT.hidden)]

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deepbench.core import params
+from deepbench.core import blocks
 from deepbench.media import align
 from deepbench.media.detection import Detection
 
@@ -109,7 +109,7 @@ def test_crops_are_square_and_repeat(name, box):
 
 
 def test_every_crop_parameter_is_a_protocol():
-    assert set(align.CROPS) == set(params.Faces.model_fields["crop"].annotation.__args__)
+    assert set(align.CROPS) == set(blocks.Faces.model_fields["crop"].annotation.__args__)
 
 
 def test_padded_adds_thirty_pixels_within_the_frame():

@@ -30,3 +30,10 @@ def test_crops_equal_torch_bit_for_bit():
 def test_sums_stay_exact_beyond_int32():
     white = np.full((3000, 3000, 3), 255, np.uint8)
     assert (integral.whole(integral.integrate(white), 2, 3) == 255).all()
+
+
+def test_pixels_lie_row_by_row_with_their_colours_together():
+    # networks take this layout fastest, and in another one their last bits differ
+    sums = integral.integrate(RGB)
+    assert integral.whole(sums, 40, 50).flags.c_contiguous
+    assert integral.crops(sums, np.array([[0, 0, 131, 97], [5, 7, 40, 90]]), 24).flags.c_contiguous

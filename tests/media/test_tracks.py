@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deepbench.core import params
+from deepbench.core import blocks
 from deepbench.media import tracks
 from deepbench.media.detection import Detection, by_area
 
@@ -64,4 +64,4 @@ def test_no_faces(rule):
 
 
 def test_every_select_parameter_is_a_rule():
-    assert set(tracks.CHOICES) == set(params.Faces.model_fields["select"].annotation.__args__)
+    assert set(tracks.CHOICES) == set(blocks.Faces.model_fields["select"].annotation.__args__)

@@ -113,8 +113,8 @@ def problems(inputs: Inputs) -> Problems:
     ]
     if len(found) > SHOWN:
         where = (
-            f"only the first {SHOWN} rows are shown; artifacts/faces/<dataset>/ledger.parquet has "
-            "all problems of faces, artifacts/videos.parquet those of scorers"
+            f"only the first {SHOWN} rows are shown; artifacts/faces/<dataset>/ledger-*.parquet "
+            "has all problems of faces, artifacts/videos.parquet those of scorers"
         )
         rows.append(html.row(f"{len(found) - SHOWN:,} more rows", where, "not shown"))
     table = html.Table("Videos with a problem", ["Video", "Problem", "Found by"], rows)

@@ -22,7 +22,8 @@ READING = (
 NOT_READING = (
     "A map does not show what was forged. A detector may rest on compression, background or hair, "
     "and be right or wrong; a red mouth is no proof that the mouth was changed, a blue one none "
-    "that it was not. Maps of demo weights mean nothing at all: those networks have learnt nothing."
+    "that it was not. Demo weights know the sample pack's manipulations: their maps say nothing of "
+    "others."
 )
 CHECKS = {
     "deletion": "Deletion: lower than by chance if the map finds what the score rests on",

@@ -105,6 +105,13 @@ def signed(value: float) -> str:
     return number(value) if math.isinf(value) else f"{value:+.3f}"
 
 
+def ms(value: float) -> str:
+    """Milliseconds with about three digits."""
+    if math.isnan(value):
+        return "not measured"
+    return f"{value:,.0f}" if value >= 99.5 else f"{value:.1f}" if value >= 9.95 else f"{value:.2f}"
+
+
 def p(value: float) -> str:
     """A p-value with two digits, never a bare 0; nothing where there is none."""
     if math.isnan(value):

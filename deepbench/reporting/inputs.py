@@ -36,6 +36,8 @@ class ScoreRun:
     profile: str
     device: str
     card: Component
+    runtime: str = ""  # what ran the network, if not what the detector is written in
+    precision_why: str = ""  # half a sentence: why this precision
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def read_run(path: Path, dataset: str) -> ScoreRun:
         weights = "not the published file"
     else:
         weights = "named as the published file, whose sha256 nobody states"
+    check = said.get("precision_check", {})
     return ScoreRun(
         dataset=dataset,
         detector=said["detector"],
@@ -118,6 +121,8 @@ def read_run(path: Path, dataset: str) -> ScoreRun:
         profile=said["profile"],
         device=said["device_kind"],
         card=Component(said["title"], said["paper"], tuple(said["trained_on"])),
+        runtime="OpenVINO" if check.get("runtime") == "openvino" else "",
+        precision_why=check.get("why", ""),
     )
 
 

@@ -28,7 +28,7 @@ from deepbench.reporting import (
 from deepbench.reporting.html import Picture
 from deepbench.reporting.inputs import Inputs, scored_videos
 
-PLACEHOLDER = "<!-- this checkout -->"
+PLACEHOLDER, LATENCY = "<!-- this checkout -->", "<!-- latency -->"
 SCRIPT = html.FOLDER / "sort.html"
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from deepbench.core import params
+from deepbench.core import blocks, params
 from deepbench.reporting import analyses
 
 # The stages that figures rest on. The report itself would make the digest depend on itself, and
@@ -97,7 +97,7 @@ def _content(stage: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _digest_of(stages: dict[str, Any], dataset: str, place: params.Root) -> str:
+def _digest_of(stages: dict[str, Any], dataset: str, place: blocks.Root) -> str:
     """DVC's md5 of what it watches for a data set."""
     dependencies = stages.get(f"manifest@{dataset}", {}).get("deps", [])
     return next((str(d.get("md5", "")) for d in dependencies if d["path"] == place.watch), "")

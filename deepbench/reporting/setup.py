@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from deepbench.core import params
+from deepbench.core import blocks
 from deepbench.reporting import html
 from deepbench.reporting.inputs import Component, Inputs, ScoreRun
 
@@ -63,7 +63,15 @@ def _distinct(runs: list[ScoreRun]) -> list[tuple[ScoreRun, str]]:
 
 def _facts(run: ScoreRun, where: str) -> list[html.Cell]:
     small = tuple(text for text in (run.weights, where) if text)
-    ran = (f"on {run.device}",) if run.device else ()
+    ran = tuple(
+        text
+        for text in (
+            f"on {run.device}" if run.device else "",
+            f"in {run.runtime}" if run.runtime else "",
+            run.precision_why,
+        )
+        if text
+    )
     return [
         html.Cell(run.weights_file, small),
         html.Cell(run.weights_sha256[:SHORT]),
@@ -117,7 +125,7 @@ def _protocol(inputs: Inputs) -> str:
     return ", ".join(p for p in parts[0] if all(p in other for other in parts)) if parts else ""
 
 
-def _face(faces: params.Faces) -> str:
+def _face(faces: blocks.Faces) -> str:
     """Which face, and how it was found: MTCNN's limits bind no other finder."""
     if faces.crop == "whole":
         return "the picture itself; no face was looked for"
@@ -139,7 +147,7 @@ def settings(inputs: Inputs) -> html.Table:
         "Frames": frames,
         "Face": _face(faces),
         "Crop": faces.crop,
-        "Input": f"{chosen.scores.profile} preprocessing, {chosen.scores.precision}",
+        "Input": f"{chosen.scores.profile} preprocessing, precision {chosen.scores.precision}",
         "Pooling": f"{chosen.videos.pooling} of a video's frames",
         "Threshold": f"fake above a probability of {results.threshold:g}",
         "Intervals": f"{results.interval * 100:g} %, {results.replicates:,} bootstrap replicates",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "deepbench"
 STATE, COMPLETE, PARENT = "deepbench.state", "deepbench.complete", "mlflow.parentRunId"
+KIND = "deepbench.kind"  # of runs that belong to no state, as measurements of latency
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,14 @@ class Timing(NamedTuple):
         return "seconds" if self.jobs == 1 else "seconds_shared"
 
 
+class Logged(NamedTuple):
+    """What is read back of a run."""
+
+    run_id: str
+    tags: dict[str, str]
+    metrics: dict[str, float]
+
+
 class TrackedRun(NamedTuple):
     """The parent run of a state, and whether it is new."""
 
@@ -87,6 +96,33 @@ def log_state(root: Path, state: str, parent: Record, children: Iterable[Record]
         client.set_tag(run_id, COMPLETE, "true")
         client.set_terminated(run_id)
         return TrackedRun(run_id, True)
+
+
+def log_alone(root: Path, kind: str, record: Record) -> str:
+    """Log a run that belongs to no state of the pipeline; returns its id."""
+    with _quiet():
+        client, experiment = _open(root.resolve())
+        run_id = _log(client, experiment, record, {KIND: kind})
+        client.set_terminated(run_id)
+        return run_id
+
+
+def alone(root: Path, kind: str) -> list[Logged]:
+    """The finished runs of a kind, the newest first, at most 1,000."""
+    with _quiet():
+        client, experiment = _open(root.resolve())
+        wanted = f"tags.`{KIND}` = '{kind}' and attributes.status = 'FINISHED'"
+        found = client.search_runs(
+            [experiment], wanted, order_by=["attributes.start_time DESC"], max_results=1000
+        )
+        return [Logged(run.info.run_id, run.data.tags, run.data.metrics) for run in found]
+
+
+@contextmanager
+def opened(root: Path) -> Iterator[tuple["MlflowClient", str]]:
+    """The store's client and its experiment, for runs that are written bit by bit."""
+    with _quiet():
+        yield _open(root.resolve())
 
 
 def store(root: Path) -> str:

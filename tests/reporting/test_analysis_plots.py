@@ -1,10 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import report_tables as made
 
+from deepbench.core import params
 from deepbench.reporting import analysis_plots
 
-SCORERS = made.inputs().settings.scorers
+SCORERS = params.load(Path(__file__).parents[2] / "params.yaml").scorers
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,7 @@ def test_thousands_of_problems_are_counted_in_seconds(inputs):
     assert len(rows) == attrition.SHOWN + 1
     assert problems.summary == "200 of 5,003"
     assert rows[-1][0] == "4,803 more rows"
-    assert "artifacts/faces/<dataset>/ledger.parquet" in rows[-1][1]
+    assert "artifacts/faces/<dataset>/ledger-*.parquet" in rows[-1][1]
 
 
 def test_figures_without_a_value_or_an_interval_are_counted_by_reason(inputs):

@@ -76,7 +76,7 @@ def test_mlflow_is_given_finite_figures_only():
 
 def test_the_caption_says_what_a_map_is_not():
     assert "does not show what was forged" in gradcam.NOT_READING
-    assert "demo weights mean nothing" in gradcam.NOT_READING
+    assert "say nothing of others" in gradcam.NOT_READING
 
 
 def test_the_page_holds_captions_figures_and_pictures_of_every_detector():

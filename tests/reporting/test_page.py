@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import report_tables as made
 
-from deepbench.core import params
+from deepbench.core import blocks
 from deepbench.reporting import attrition, html, page, setup
 from deepbench.reporting.inputs import ExternalScores, members, scored_videos, trained_on
 
@@ -56,7 +56,7 @@ class Reader(HTMLParser):
 
 
 def test_equal_tables_give_equal_bytes(text):
-    assert page.compose(made.inputs.__wrapped__()) == text
+    assert page.compose(made.anew()) == text
 
 
 def test_it_stays_small(text):
@@ -207,7 +207,7 @@ def test_only_test_videos_are_drawn(inputs):
 
 
 def test_members_leave_out_a_weight_of_zero(inputs):
-    pair = params.Ensemble(rule="weighted_mean", weights={"xception": 1.0, "effort": 0.0})
+    pair = blocks.Ensemble(rule="weighted_mean", weights={"xception": 1.0, "effort": 0.0})
     videos = inputs.settings.videos.model_copy(update={"ensembles": {"pair": pair}})
     changed = replace(inputs, settings=inputs.settings.model_copy(update={"videos": videos}))
     assert members(changed.settings, "pair") == ["xception"]

@@ -4,7 +4,7 @@ import sys
 import pytest
 import report_tables as made
 
-from deepbench.core import params
+from deepbench.core import blocks, params
 from deepbench.reporting import provenance
 
 
@@ -51,7 +51,7 @@ def test_the_state_knows_scores_from_elsewhere(tmp_path, settings):
     lock = tmp_path / "dvc.lock"
     lock.write_text(lock.read_text() + "  external@bench: {cmd: a}\n")
     without = provenance.state(tmp_path, settings)
-    bench = {"bench": params.External(path="data/bench.csv")}
+    bench = {"bench": blocks.External(path="data/bench.csv")}
     asked = settings.model_copy(update={"external": bench})
     assert provenance.state(tmp_path, asked) != without
 

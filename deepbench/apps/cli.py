@@ -4,14 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from deepbench.apps import weights
-from deepbench.core import params, plugins
-
+# every command imports what it needs, so that --help answers at once
 DEMO_SEED = 1
 
 
 def sample(args: argparse.Namespace) -> None:
     """Put the sample pack into data/ and demo weights into weights/, where those are empty."""
+    from deepbench.core import params, plugins
     from deepbench.sample import demo_weights, pack
 
     data, checkpoints = args.root / "data", args.root / "weights"
@@ -28,8 +27,11 @@ def sample(args: argparse.Namespace) -> None:
             if layout is None:
                 print(f"{checkpoints / name}: no demo weights, for its file states no layout")
                 continue
-            demo_weights.write(layout(), DEMO_SEED, checkpoints / name / detector.CARD.weights)
-        print(f"{checkpoints}: demo weights (random; their scores mean nothing)")
+            values = layout() | demo_weights.trained(name)
+            demo_weights.write(values, DEMO_SEED, checkpoints / name / detector.CARD.weights)
+        print(
+            f"{checkpoints}: demo weights (they know the fakes of the sample pack, and no others)"
+        )
     else:
         print(f"{checkpoints}: left as it is, not empty")
 
@@ -61,12 +63,61 @@ def report(args: argparse.Namespace) -> None:
         print(line)
 
 
+def weights(args: argparse.Namespace) -> None:
+    """List, verify or fetch the published checkpoints."""
+    from deepbench.apps import weights as gate
+
+    gate.weights(args)
+
+
+def detect(args: argparse.Namespace) -> int:
+    """Judge pictures, videos and folders of one's own with the detectors of params.yaml.
+
+    Exit status 2: a file has no verdict, as one without a face; 1: nothing could be examined.
+    """
+    from deepbench.apps import detect as judge
+
+    return judge.run(args)
+
+
+def _weights_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("action", choices=["list", "verify", "fetch"])
+    command.add_argument("names", nargs="*", metavar="DETECTOR")
+    command.add_argument("--full", action="store_true", help="verify: Effort at full size")
+    command.add_argument(
+        "--mirror", default="", metavar="URL", help="fetch: folder that holds the published files"
+    )
+
+
+def _detect_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file or a folder")
+    command.add_argument("--json", metavar="FILE", help="write the answer as JSON; - prints it")
+    command.add_argument(
+        "--report", type=Path, metavar="FILE", help="write a page per file: .html, or a folder"
+    )
+    command.add_argument(
+        "--ensemble",
+        default="",
+        metavar="NAME",
+        help="of params.yaml, or a detector (default: the first that needs no development data)",
+    )
+    command.add_argument("--mlflow", action="store_true", help="log each verdict to MLflow")
+    command.add_argument("--frames", type=_count, metavar="N", help="frames of a video to look at")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        msg = f"{text!r} is no whole number above 0"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="deepbench", description=__doc__)
     parser.add_argument("--root", type=Path, default=Path(), help="the checkout (default: here)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for function in (sample, repro, inventory, report):
+    for function in (sample, repro, inventory, report, weights, detect):
         name = function.__name__
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
         command.set_defaults(run=function)
@@ -77,14 +128,17 @@ def main(argv: list[str] | None = None) -> int:
             command.add_argument(
                 "--jobs", type=int, default=2, help="stages at a time (default: 2)"
             )
-    weights.add_command(commands)
+        if function is weights:
+            _weights_arguments(command)
+        if function is detect:
+            _detect_arguments(command)
     args = parser.parse_args(argv)
     try:
-        args.run(args)
+        status: int | None = args.run(args)
     except (ValueError, OSError, KeyError, RuntimeError) as error:
         # str() of a KeyError puts its sentence in quotes
         print(
             f"deepbench: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr
         )
         return 1
-    return 0
+    return status or 0

@@ -25,7 +25,7 @@ from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from deepbench.apps.parallel import JOBS
+from deepbench.core.processes import JOBS
 
 RUNS = Path("runs")
 TIMINGS = Path("artifacts/timings")

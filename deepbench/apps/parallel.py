@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from deepbench.core import params
+from deepbench.core import params, processes
 
 # In the order of the pipeline; the report follows alone.
 WAVES = (
@@ -28,7 +28,7 @@ WAVES = (
     ("gradcam", "videos"),
     ("results", "comparisons", "ensembles", "calibration", "sensitivity"),
 )
-JOBS = "DEEPBENCH_JOBS"  # tells the runner that others ran beside it
+JOBS = processes.JOBS  # tells the runner that others ran beside it
 RUNS = Path("runs")
 TAIL = 3000  # characters of a failed stage's log
 GRACE = 5.0  # seconds that a terminated stage has to end its kernel
@@ -120,7 +120,7 @@ def prune(root: Path, settings: params.Params) -> list[Path]:
         stale += [
             path
             for path in sorted((artifacts / "scores" / folder).glob("*"))
-            if path.suffix in (".parquet", ".json") and path.stem not in scorers
+            if _stale(path, scorers, single=folder == "external")
         ]
     for path in stale:
         if path.is_dir() and not path.is_symlink():
@@ -128,6 +128,16 @@ def prune(root: Path, settings: params.Params) -> list[Path]:
         else:
             path.unlink()
     return stale
+
+
+def _stale(path: Path, scorers: list[str], single: bool) -> bool:
+    """Whether scores are of a scorer that takes no part, or in the wrong form.
+
+    Scores from elsewhere are a single file, all others a folder of shards.
+    """
+    if path.is_dir() or path.suffix == ".json":
+        return path.stem not in scorers
+    return path.suffix == ".parquet" and not (single and path.stem in scorers)
 
 
 def _side_by_side(root: Path, names: list[str], jobs: int, bar: "tqdm[Any]") -> None:

@@ -179,15 +179,3 @@ def weights(args: argparse.Namespace) -> None:
         if failed := [verdict.detector for verdict in verdicts if verdict.failed]:
             msg = f"{len(failed)} of {len(verdicts)} detectors failed: {', '.join(failed)}"
             raise RuntimeError(msg)
-
-
-def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `weights` to the commands of a parser that has `--root` and calls `args.run(args)`."""
-    command = commands.add_parser("weights", help=weights.__doc__, description=weights.__doc__)
-    command.add_argument("action", choices=["list", "verify", "fetch"])
-    command.add_argument("names", nargs="*", metavar="DETECTOR")
-    command.add_argument("--full", action="store_true", help="verify: Effort at full size")
-    command.add_argument(
-        "--mirror", default="", metavar="URL", help="fetch: folder that holds the published files"
-    )
-    command.set_defaults(run=weights)

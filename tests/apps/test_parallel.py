@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from deepbench.apps import parallel
-from deepbench.core import params
+from deepbench.core import blocks, params
 
 # every test starts DVC several times
 pytestmark = pytest.mark.slow
@@ -140,7 +140,7 @@ def test_what_dvc_would_only_name_is_said_with_its_cure(tmp_path):
 
 def test_a_missing_list_of_files_is_said_with_its_cure(tmp_path):
     settings = project(tmp_path, {})
-    far = params.Root(path="data/a", watch="data/a.tsv")
+    far = blocks.Root(path="data/a", watch="data/a.tsv")
     listed = settings.model_copy(update={"roots": settings.roots | {"a": far}})
     with pytest.raises(ValueError, match=r"deepbench inventory data/a data/a\.tsv"):
         parallel.check(tmp_path, listed)
@@ -150,11 +150,13 @@ def test_tables_that_params_no_longer_name_are_removed(tmp_path):
     settings = project(tmp_path, {})
     kept = [
         "artifacts/manifest/a.parquet",
-        "artifacts/faces/a/ledger.parquet",
-        "artifacts/scores/b/effort.parquet",
+        "artifacts/faces/a/ledger-00000-0123456789ab.parquet",
+        "artifacts/scores/b/effort/scores-00000-0123456789ab.parquet",
         "artifacts/scores/b/effort.json",
         "artifacts/scores/b/.gitignore",
         "artifacts/scores/external/theirs.parquet",
+        "artifacts/scores/frequency/a/scores.parquet",
+        "artifacts/scores/frequency/a.json",
         "artifacts/timings/manifest@gone.json",
         "artifacts/videos.parquet",
     ]
@@ -162,11 +164,17 @@ def test_tables_that_params_no_longer_name_are_removed(tmp_path):
         "artifacts/manifest/gone.parquet",
         "artifacts/faces/gone",
         "artifacts/scores/gone",
+        "artifacts/scores/b/effort.parquet",  # of a version that wrote no shards
+        "artifacts/scores/b/f3net",
         "artifacts/scores/b/f3net.json",
-        "artifacts/scores/b/f3net.parquet",
         "artifacts/scores/external/gone.json",
+        "artifacts/scores/frequency/b.parquet",
     ]
-    inside = ["artifacts/faces/gone/ledger.parquet", "artifacts/scores/gone/effort.parquet"]
+    inside = [
+        "artifacts/faces/gone/ledger-00000-0123456789ab.parquet",
+        "artifacts/scores/gone/effort/scores-00000-0123456789ab.parquet",
+        "artifacts/scores/b/f3net/scores-00000-0123456789ab.parquet",
+    ]
     put(tmp_path, *kept, *inside, *(path for path in stale if "." in path))
     assert parallel.prune(tmp_path, settings) == [tmp_path / path for path in stale]
     assert all((tmp_path / path).exists() for path in kept)

@@ -1,0 +1,83 @@
+"""The detectors of `detect`, in the precision that the pipeline would choose for them."""
+
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from deepbench import scores
+from deepbench.core import blocks, plugins, tables
+from deepbench.core.verdicts import Model
+from deepbench.detectors import likeness, precision
+from deepbench.detectors.network import Network
+from deepbench.sample import demo_weights
+
+
+class Loaded(NamedTuple):
+    """A detector ready to run, its facts, and what it was loaded from."""
+
+    network: Network
+    model: Model
+    wanted: precision.Wanted
+
+
+def load(root: Path, names: list[str], settings: blocks.Scores, device: str) -> dict[str, Loaded]:
+    """Detectors by name, each with the one checkpoint in weights/<name>/.
+
+    Raises:
+        FileNotFoundError: there is no checkpoint; the sentence says where to get it.
+        ValueError: a file is not the checkpoint that its detector needs.
+    """
+    # a missing file is told of before minutes of loading
+    found = {name: scores.find_weights(root / "weights" / name, name) for name in names}
+    return {name: _load(root, _wanted(name, found[name], settings, device)) for name in names}
+
+
+def explainable(loaded: Loaded) -> Network:
+    """The network that Grad-CAM can look into: OpenVINO shows no layers, torch does."""
+    if loaded.network.explained:
+        return loaded.network
+    wanted = loaded.wanted
+    found: Network = plugins.load("detectors", wanted.detector).load(
+        wanted.weights, wanted.device, "float32", wanted.preprocessing
+    )
+    return found
+
+
+def _wanted(name: str, weights: Path, settings: blocks.Scores, device: str) -> precision.Wanted:
+    return precision.Wanted(
+        detector=name,
+        weights=weights,
+        device=device,
+        preprocessing=scores.preprocessing(name, settings.profile),
+        precision=settings.precision,
+        openvino=name in settings.openvino,
+    )
+
+
+def _load(root: Path, wanted: precision.Wanted) -> Loaded:
+    memory = root / "runs/precision"
+    network, verdict = precision.choose(wanted, partial(_crops, root), memory)
+    card: plugins.DetectorCard = plugins.load("detectors", wanted.detector).CARD
+    with wanted.weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    model = Model(
+        name=wanted.detector,
+        title=card.title,
+        weights_file=wanted.weights.name,
+        sha256=digest,
+        demo=demo_weights.is_demo(wanted.weights),
+        trained_on=card.trained_on,
+        precision=verdict.used,
+    )
+    return Loaded(network, model, wanted)
+
+
+def _crops(root: Path) -> likeness.Crops:
+    """Stored crops of this checkout to try a precision on; none if it has none."""
+    for folder in sorted((root / "artifacts/faces").glob("*/")):
+        if any(folder.glob(f"{tables.FACES.name}-*.parquet")):
+            return likeness.sample(folder)
+    return np.empty((0, 1, 1, 3), np.uint8)

@@ -1,0 +1,221 @@
+"""What comes from a browser on its way to a verdict: stored, refused, examined, removed."""
+
+from contextlib import closing
+from pathlib import Path
+
+import cv2
+import detect_answers as made
+import numpy as np
+import pytest
+
+from deepbench.apps import detection_page, detection_page_html
+from deepbench.apps.detection import answers, documents, examiner, explaining
+from deepbench.apps.detection_uploads import Upload
+from deepbench.core.verdicts import Batch, Failure, Progress
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = "<img src=x onerror=alert(1)>.png"
+
+
+def png():
+    return cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+
+
+# uploads
+
+
+def test_pieces_make_the_file_and_nothing_is_left():
+    content = png()
+    with closing(Upload("../../etc/passwd", [len(content)], burst=False)) as upload:
+        upload.add(content[:20])
+        with pytest.raises(ValueError, match=r"only \d+% of the file arrived"):
+            upload.check_whole()
+        upload.add(content[20:])
+        upload.check_whole()
+        path = upload.path
+        assert path.read_bytes() == content
+        assert (upload.share, upload.media, path.name) == (1, None, "file")
+    assert not path.parent.exists()
+
+
+def test_a_burst_is_a_folder_of_numbered_pictures():
+    content = png()
+    with closing(Upload("webcam burst", [len(content)] * 2, burst=True)) as upload:
+        upload.add(content)
+        upload.add(content[:9])
+        upload.add(content[9:])
+        upload.check_whole()
+        assert sorted(p.name for p in upload.path.iterdir()) == ["000.png", "001.png"]
+        assert {p.read_bytes() for p in upload.path.iterdir()} == {content}
+        assert upload.media == "frames"
+
+
+@pytest.mark.parametrize(
+    ("size", "piece", "sentence"),
+    [
+        (50_000_001, png(), "over the limit of 50 MB"),
+        (200_000_001, b"\x1a\x45\xdf\xa3", "over the limit of 200 MB"),
+        (100, b"no picture", "neither a picture nor a video"),
+        (5, png(), "sends more than it announced"),
+    ],
+)
+def test_the_first_piece_can_refuse_a_file(size, piece, sentence):
+    with (
+        closing(Upload("a.png", [size], burst=False)) as upload,
+        pytest.raises(ValueError, match=sentence),
+    ):
+        upload.add(piece)
+    assert upload.foreign == (piece == b"no picture")
+
+
+@pytest.mark.parametrize("sizes", [[], [1] * 65, [-1]])
+def test_a_burst_has_some_pictures(sizes):
+    with pytest.raises(ValueError, match="an upload of"):
+        Upload("a", sizes, burst=True)
+
+
+def test_a_video_is_no_picture_of_a_burst():
+    with (
+        closing(Upload("a", [9], burst=True)) as upload,
+        pytest.raises(ValueError, match="made of pictures"),
+    ):
+        upload.add(b"\x1a\x45\xdf\xa3")
+
+
+# the page
+
+
+class Judge(examiner.Examiner):
+    """Loads nothing, and has an answer to everything."""
+
+    def __init__(self):
+        object.__setattr__(self, "saw", [])
+
+    def examine(self, path, name, media, limits, tell):
+        self.saw.append((path, path.read_bytes(), limits))
+        if name.startswith("bad"):
+            raise ValueError("no face found")
+        return made.answer(source=made.answer().source._replace(filename=name))
+
+
+@pytest.fixture
+def judge(monkeypatch):
+    judge = Judge()
+    monkeypatch.setattr(examiner, "load", lambda *asked: judge)
+    monkeypatch.setattr(explaining, "explain", lambda *asked, **more: made.maps())
+    monkeypatch.setattr(documents, "page", lambda *asked: "<p>report</p>")
+    return judge
+
+
+@pytest.fixture
+def page(judge):
+    page = detection_page.Page(ROOT, detection_page.params.load(ROOT / "params.yaml"))
+    page.replies = []
+    page.intake.send = lambda content: page.replies.append(content["refused"])
+    return page
+
+
+def ask(page, buffers=(), **content):
+    page.intake._heard(page.intake, {"id": "1"} | content, [memoryview(b) for b in buffers])
+    return page.replies[-1]
+
+
+def upload(page, name, content):
+    ask(page, do="begin", name=name, media="", sizes=[len(content)])
+    if not ask(page, [content], do="piece"):
+        ask(page, do="end")
+
+
+def html_of(page):
+    return "".join(shown.value for shown in page._shown.values())
+
+
+def test_a_file_is_examined_and_removed(page, judge):
+    ask(page, do="open", count=1)
+    upload(page, HOSTILE, png())
+    ask(page, do="close")
+    (path, content, limits) = judge.saw[0]
+    assert (content, limits.image) == (png(), 50_000_000)
+    assert not path.parent.exists()
+    told = html_of(page)
+    assert "FAKE" in told
+    assert HOSTILE not in told
+    assert "&lt;img src=x" in told
+    for sentence in made.SENTENCES:
+        assert sentence in told
+    assert "Save as JSON" in told
+
+
+def test_several_files_have_a_summary_and_failures_no_verdict(page):
+    ask(page, do="open", count=3)
+    upload(page, "bad.png", png())
+    upload(page, "album/notes.txt", b"no picture")
+    upload(page, "good.png", png())
+    ask(page, do="close")
+    assert "no verdict: no face found" in page._shown["result"].value
+    assert 'class="verdict"' not in page._shown["result"].value
+    assert "2 files: 1 called fake" in page._shown["summary"].value
+    assert "left out: album/notes.txt" in page._shown["summary"].value
+    page.file.value = 1
+    assert "good.png" in page._shown["result"].value
+    ask(page, do="open", count=1)
+    assert html_of(page) == ""
+
+
+def test_it_tells_which_of_several_files_is_examined(page):
+    ask(page, do="open", count=2)
+    upload(page, "first.png", png())
+    page._tell(Progress("second.png", "scores", 1, 4))
+    told = (page.intake.status, page.intake.done, page.intake.total)
+    assert told == ("second.png (2 of 2): scoring", 1, 4)
+
+
+@pytest.mark.parametrize("content", [{"do": "end"}, {"do": "fly"}, {"do": "piece"}])
+def test_what_makes_no_sense_is_refused_in_words(page, content):
+    assert ask(page, [b"1"], **content)
+    assert "load the page again" in page._shown["result"].value
+
+
+def test_a_fault_of_the_program_is_told_and_raised(page, judge, monkeypatch):
+    ask(page, do="open", count=1)
+    ask(page, do="begin", name="a.png", media="", sizes=[len(png())])
+    ask(page, [png()], do="piece")
+    monkeypatch.setattr(Judge, "examine", lambda *asked: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        ask(page, do="end")
+    assert page.replies[-1]
+    ask(page, do="close")
+    assert "the program failed with ZeroDivisionError" in page._shown["result"].value
+
+
+def test_missing_weights_are_told(page, monkeypatch):
+    def missing(*asked):
+        raise FileNotFoundError("no checkpoint in weights/effort: put it there")
+
+    monkeypatch.setattr(examiner, "load", missing)
+    assert ask(page, do="open", count=1)
+    assert "no checkpoint in weights/effort" in page._shown["result"].value
+
+
+def test_wrong_settings_are_told(tmp_path):
+    (tmp_path / "params.yaml").write_text("seed: none\n")
+    box = detection_page.show(tmp_path)
+    assert 'class="error"' in box.children[1].value
+
+
+# what is said
+
+
+def test_a_video_shows_rules_without_a_verdict_and_demo_weights():
+    answer = made.video(models=(made.model("xception", True), made.model("effort", False)))
+    told = detection_page_html.answer(answer, 30)
+    assert answers.DEMO in told
+    assert "certain of opposite things" in told
+    assert told.count("Face in frame") == 3
+    assert "together (equal)" in told
+
+
+def test_a_summary_escapes_names():
+    told = detection_page_html.batch(Batch((made.answer(),), (Failure(HOSTILE, "<b>"),), ()))
+    assert HOSTILE not in told
+    assert "<b>" not in told

@@ -6,7 +6,7 @@ JOBS ?= 2
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 READY := $(VENV)/ready
 
-.PHONY: setup sample repro test test-fast lab mlflow lock clean
+.PHONY: setup sample repro latency train-fusion ablation bench test test-fast lab app mlflow lock clean
 .DEFAULT_GOAL := repro
 
 setup: $(READY)
@@ -27,6 +27,21 @@ repro: sample
 	deepbench repro --jobs $(JOBS)
 	deepbench report
 
+# times every step on this machine, anew each time: no stage, for DVC would keep or record the times
+latency: $(READY)
+	DVC_STAGE=latency python -m deepbench.apps.notebook notebooks/latency.ipynb reports/latency/index.html
+	deepbench report
+
+# beside the pipeline, and resumed where they were interrupted; the stage train_fusion is frozen, and
+# DVC runs no frozen stage
+train-fusion: $(READY)
+	DVC_STAGE=train_fusion python -m deepbench.apps.notebook notebooks/train_fusion.ipynb reports/train_fusion/index.html -p start weights/xception
+
+# e.g. make ablation EPOCHS='-p head_epochs 15 -p backbone_epochs 2'
+ablation: $(READY)
+	DVC_STAGE=ablation python -m deepbench.apps.notebook notebooks/ablation.ipynb reports/ablation/index.html $(EPOCHS)
+	deepbench report
+
 # a file's tests stay together, for they share what they set up
 test: $(READY)
 	pytest --numprocesses auto --dist loadfile
@@ -39,6 +54,14 @@ lab: $(READY)
 	mkdir -p $(VENV)/ipython/profile_default/startup
 	echo 'import os; os.chdir(r"$(CURDIR)")' > $(VENV)/ipython/profile_default/startup/00-root.py
 	IPYTHONDIR="$(abspath $(VENV))/ipython" jupyter lab --ip 127.0.0.1
+
+# the interactive notebooks as pages of this machine, behind a token that it prints
+app: $(READY)
+	python -m deepbench.apps.page
+
+# deepbench against what one would write otherwise, in turns (benchmarks/README.md)
+bench: $(READY)
+	python -m benchmarks.end_to_end
 
 mlflow: $(READY)
 	mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///mlflow.db

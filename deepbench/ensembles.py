@@ -13,7 +13,7 @@ import pandas as pd
 from jaxtyping import Float
 from tqdm import tqdm
 
-from deepbench.core import findings, params, tables
+from deepbench.core import blocks, findings, params, tables
 from deepbench.statistics import agreement as members
 from deepbench.statistics import comparisons
 from deepbench.statistics.ensembles import ENSEMBLES, Development, unlearnable
@@ -189,7 +189,7 @@ def _best(shared: Cell, settings: params.Params) -> dict[str, members.Best]:
 
 def _rivals(cell: Cell, development: Cell, settings: params.Params) -> dict[str, list[Rival]]:
     """What each ensemble is held against on one data set."""
-    ones = params.Ensemble(rule="weighted_mean", weights=dict.fromkeys(settings.detectors, 1.0))
+    ones = blocks.Ensemble(rule="weighted_mean", weights=dict.fromkeys(settings.detectors, 1.0))
     context = (cell, development, settings.videos.min_detectors)
     equal = _fuse("equal weights", ones, *context)
     chosen = _best(_shared(development, settings), settings)["auc"]
@@ -219,7 +219,7 @@ def _single(cell: Cell, chosen: members.Best, title: str, where: str) -> Rival:
 
 
 def _fuse(
-    title: str, ensemble: params.Ensemble, cell: Cell, development: Cell, needed: int
+    title: str, ensemble: blocks.Ensemble, cell: Cell, development: Cell, needed: int
 ) -> Rival:
     """The scores of a weighting, its rule fitted on development."""
     own = ensemble.members

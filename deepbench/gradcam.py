@@ -12,8 +12,8 @@ from scipy.special import expit
 from tqdm import tqdm
 
 from deepbench.core import evidence, params, plugins, shards, tables
+from deepbench.detectors import batches, occlusion
 from deepbench.detectors import explain as cam
-from deepbench.detectors import occlusion
 from deepbench.detectors.network import Network
 from deepbench.media import crops as stored
 from deepbench.media import masks
@@ -75,10 +75,11 @@ def explain(sources: Sources, network: Network, settings: params.Params) -> pd.D
     """
     chosen = choose(sources.manifest, sources.scores, settings.gradcam.videos_per_method)
     control = cam.randomised(network, settings.seed)
+    size = batches.size(settings.scores.batch_size, network.device)
     rows: list[Row] = []
     for _, wanted in tqdm(list(chosen.groupby("dataset")), "maps", unit="data set"):
         crops = _read(wanted, sources, settings)
-        pictures, size = np.stack([crop.rgb for crop in crops]), settings.scores.batch_size
+        pictures = np.stack([crop.rgb for crop in crops])
         found, other = (
             cam.grad_cams(n, pictures, settings.gradcam.towards, size) for n in (network, control)
         )
@@ -96,8 +97,8 @@ def _read(wanted: pd.DataFrame, sources: Sources, settings: params.Params) -> li
     """The chosen crops of one data set."""
     dataset = str(wanted["dataset"].iloc[0])
     columns = [*KEY, "landmarks", "png"]
-    batches = shards.batches(tables.FACES, sources.faces / dataset, columns, 256)
-    found = pd.concat([batch.merge(wanted[KEY], on=KEY) for batch in batches])
+    parts = shards.batches(tables.FACES, sources.faces / dataset, columns, 256)
+    found = pd.concat([part.merge(wanted[KEY], on=KEY) for part in parts])
     if len(found) != len(wanted):
         msg = (
             f"{len(wanted) - len(found)} scored crops of {dataset} are not in its faces; make the "
@@ -130,7 +131,8 @@ def _curves(
         name = "/".join(str(crops[i].facts[part]) for part in KEY)
         rng = np.random.default_rng([settings.seed, zlib.crc32(name.encode())])
         subjects.append(occlusion.subject(crops[i].rgb, maps[i], rng))
-    found = occlusion.curves(network, subjects, settings.gradcam.steps, settings.scores.batch_size)
+    size = batches.size(settings.scores.batch_size, network.device)
+    found = occlusion.curves(network, subjects, settings.gradcam.steps, size)
     of_crop = dict(zip(known, found, strict=True))
     return [of_crop.get(i) for i in range(len(crops))]
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from deepbench.core import params, plugins, tables
+from deepbench.core import blocks, plugins, tables
 from deepbench.core.tables import REAL, VideoRow
 from deepbench.datasets import listing
 
@@ -34,7 +34,7 @@ class Manifest(NamedTuple):
     notes: list[str]
 
 
-def build(dataset: str, root: Path, settings: params.Manifest) -> Manifest:
+def build(dataset: str, root: Path, settings: blocks.Manifest) -> Manifest:
     """List, filter and check the videos of one data set.
 
     Raises:
@@ -81,7 +81,7 @@ def _refuse_repeated(rows: list[VideoRow]) -> None:
             raise ValueError(msg)
 
 
-def _select(dataset: str, rows: list[VideoRow], settings: params.Manifest) -> list[VideoRow]:
+def _select(dataset: str, rows: list[VideoRow], settings: blocks.Manifest) -> list[VideoRow]:
     for setting, column, always in FILTERS:
         wanted: list[str] = getattr(settings, setting)
         # a data set of one kind of fake, as Celeb-DF-v2, has nothing to choose from
@@ -118,7 +118,7 @@ def _any_fake(rows: list[VideoRow]) -> bool:
 
 
 def _filter_notes(
-    everything: list[VideoRow], rows: list[VideoRow], settings: params.Manifest
+    everything: list[VideoRow], rows: list[VideoRow], settings: blocks.Manifest
 ) -> list[str]:
     notes = []
     for setting, column, _ in FILTERS:

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepbench.core import params, plugins, tables
+from deepbench.core import params, plugins, tables, timings
 from deepbench.reporting import (
+    ablation,
     analyses,
     drift,
     gallery,
     html,
+    latency,
+    latency_price,
     machine,
     page,
     provenance,
@@ -41,16 +44,14 @@ def collect(root: Path = Path()) -> Inputs:
     )
     scores = tables.read(
         tables.SCORES,
-        *(artifacts / f"{settings.scores_file(r.dataset, r.detector)}.parquet" for r in runs),
+        *(artifacts / settings.scores_file(r.dataset, r.detector) for r in runs),
     )
     videos = tables.read(tables.VIDEOS, artifacts / "videos.parquet")
     sources = gallery.Sources(manifest, videos, scores)
     return Inputs(
         settings=settings,
         manifest=manifest,
-        ledger=tables.read(
-            tables.LEDGER, *(artifacts / "faces" / name / "ledger.parquet" for name in names)
-        ),
+        ledger=tables.read(tables.LEDGER, *(artifacts / "faces" / name for name in names)),
         videos=videos,
         results=tables.read(tables.RESULTS, artifacts / "results.parquet"),
         published=deepfakebench.published_protocol(
@@ -89,7 +90,7 @@ def write(inputs: Inputs, root: Path = Path()) -> None:
 
 
 def publish(root: Path = Path()) -> Path:
-    """Write reports/index.html: the recorded page with this checkout's pages, commit and machine.
+    """Write reports/index.html: the recorded page with this checkout's pages, machine and times.
 
     Raises:
         FileNotFoundError: the report stage has not run.
@@ -100,16 +101,27 @@ def publish(root: Path = Path()) -> Path:
         msg = f"no {RECORDED}; run the stage that makes it: dvc repro report"
         raise FileNotFoundError(msg)
     text = recorded.read_text("utf-8")
-    if text.count(page.PLACEHOLDER) != 1:
-        msg = (
-            f"{RECORDED} has {text.count(page.PLACEHOLDER)} times {page.PLACEHOLDER!r}, "
-            "not once; make it anew: dvc repro -f -s report"
-        )
-        raise ValueError(msg)
+    for place in (page.PLACEHOLDER, page.LATENCY):
+        if text.count(place) != 1:
+            msg = (
+                f"{RECORDED} has {text.count(place)} times {place!r}, not once; make it anew: "
+                "dvc repro -f -s report"
+            )
+            raise ValueError(msg)
     facts = {"pages": _pages(root / "reports"), "facts": provenance.checkout(root)}
-    filled = text.replace(page.PLACEHOLDER, html.render("checkout.html", facts))
+    filled = text.replace(page.LATENCY, html.render("latency.html", _latency(root)))
+    checkout = ablation.section(root) + html.render("checkout.html", facts)
+    filled = filled.replace(page.PLACEHOLDER, checkout)
     (root / PUBLISHED).write_text(filled, "utf-8")
     return root / PUBLISHED
+
+
+def _latency(root: Path) -> dict[str, object]:
+    """The last times that were measured here, beside the results at hand."""
+    settings = params.load(root / "params.yaml")
+    results = tables.read(tables.RESULTS, root / "artifacts/results.parquet")
+    around = latency_price.Around(settings, results, _runs(settings, root / "artifacts"))
+    return latency.section(timings.read(root), around)
 
 
 def _pages(reports: Path) -> dict[str, list[str]]:
@@ -166,7 +178,11 @@ def finish(root: Path = Path()) -> list[str]:
         f"AUC per video, test split, {inputs.settings.results.interval * 100:g} % interval",
         headline(inputs.results).to_string(),
         "",
-        *(["Sample pack or demo weights: the figures mean nothing."] if _is_demo(inputs) else []),
+        *(
+            ["Sample pack or demo weights: the figures say nothing about real deepfakes."]
+            if _is_demo(inputs)
+            else []
+        ),
         f"Results: {drift.from_commit(root)}",
         f"MLflow: state {state} as run {run.run_id}",
         f"Report: {page_path}",

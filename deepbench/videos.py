@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Bool, Shaped
 from scipy.special import expit
 
-from deepbench.core import params, tables
+from deepbench.core import blocks, params, tables
 from deepbench.statistics import ensembles, pooling
 
 
@@ -57,7 +57,7 @@ def combine(pooled: pd.DataFrame, manifest: pd.DataFrame, settings: params.Param
 
 def _fuse(
     mine: dict[str, pd.DataFrame],
-    ensemble: params.Ensemble,
+    ensemble: blocks.Ensemble,
     known: ensembles.Development,
     needed: int,
 ) -> pd.DataFrame:

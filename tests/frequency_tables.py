@@ -2,8 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import stored
 
-from deepbench.core import evidence, params, shards, tables
+from deepbench.core import blocks, evidence, params, tables
 from deepbench.core.tables import VideoRow
 from deepbench.media.spectrum import FEATURE_NAMES
 
@@ -22,7 +23,7 @@ def settings(shipped: params.Params) -> params.Params:
         | {
             "datasets": ["home", "away"],
             "development": "home",
-            "frequency": params.Frequency(scorer=True, jpeg_qualities=[90], face_sides=[64]),
+            "frequency": blocks.Frequency(scorer=True, jpeg_qualities=[90], face_sides=[64]),
             "results": shipped.results.model_copy(update={"replicates": 200}),
         }
     )
@@ -68,10 +69,9 @@ def features(row: VideoRow, treatment: str, rng: np.random.Generator) -> np.ndar
 def write(folder, rng, holes=()) -> None:
     """Table frequency of both data sets; videos in `holes` lack the last feature."""
     for dataset in ("home", "away"):
-        with shards.ShardWriter(evidence.FREQUENCY, folder / dataset, 50) as writer:
-            for row in rows():
-                if row.dataset == dataset:
-                    writer.add(crops(row, rng, row.video_id in holes))
+        own = [row for row in rows() if row.dataset == dataset]
+        made = [crop for row in own for crop in crops(row, rng, row.video_id in holes)]
+        stored.write(evidence.FREQUENCY, folder / dataset, made, videos=16)
 
 
 def crops(row: VideoRow, rng: np.random.Generator, hole: bool) -> list[dict[str, object]]:

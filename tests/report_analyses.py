@@ -37,7 +37,8 @@ def made(
         evidence.PROBE.name: _probe(settings, test),
     }  # fmt: skip
     made = {name: tables.from_rows(t, found[name]) for name, t in _kinds().items() if name in found}
-    return analyses.of([(made | _spectra(settings, manifest, rng))[name] for name in _kinds()])
+    made |= _spectra(settings, manifest, rng)
+    return analyses.of([made[name] for name in _kinds()])
 
 
 def _kinds():

@@ -9,7 +9,15 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "deepbench"
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
 WINGS = {"datasets", "media", "detectors", "statistics", "reporting", "sample"}
-TORCH = {"torch", "torchvision", "timm", "transformers", "facenet_pytorch"}
+TORCH = {
+    "torch",
+    "torchvision",
+    "lightning",
+    "torchmetrics",
+    "timm",
+    "transformers",
+    "facenet_pytorch",
+}
 
 
 def imported(source: str) -> set[str]:

@@ -9,7 +9,7 @@ import pytest
 from scipy.special import expit, logit
 
 from deepbench import comparisons
-from deepbench.core import findings, params, tables
+from deepbench.core import blocks, findings, params, tables
 from deepbench.core.tables import VideoRow
 from deepbench.statistics.metrics import DECISIONS, METRICS
 
@@ -17,7 +17,7 @@ SHIPPED = params.load(Path(__file__).parents[1] / "params.yaml")
 DETECTORS = ["xception", "f3net", "effort"]
 NAMES = [*DETECTORS, "pair"]
 GAIN = {"xception": 0.5, "f3net": 0.5, "effort": 5.0, "pair": 2.0}
-PAIR = params.Ensemble(rule="weighted_mean", weights={"xception": 1, "f3net": 1, "effort": 0})
+PAIR = blocks.Ensemble(rule="weighted_mean", weights={"xception": 1, "f3net": 1, "effort": 0})
 
 
 def varied(block, **changes):
@@ -228,7 +228,7 @@ def test_an_ensemble_was_trained_on_what_its_members_were():
         {"detector": "f3net", "trained_on": ["ff", "dfdc"]},
         {"detector": "effort", "trained_on": ["away"]},
     ]
-    mixed = params.Ensemble(rule="weighted_mean", weights={"xception": 1, "bench": 1})
+    mixed = blocks.Ensemble(rule="weighted_mean", weights={"xception": 1, "bench": 1})
     ensembles = {"pair": PAIR, "mixed": mixed}
     settings = varied(SETTINGS, videos=varied(SETTINGS.videos, ensembles=ensembles))
     assert comparisons.training_sets(runs, settings) == {

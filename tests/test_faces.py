@@ -1,3 +1,4 @@
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -9,16 +10,17 @@ import landmark_models
 import numpy as np
 import pandas as pd
 import pytest
+import reader
 
 from deepbench import faces
 from deepbench.core import params, shards, tables
-from deepbench.media import mtcnn, video
+from deepbench.media import clips, mtcnn, video
 from deepbench.media.detection import Detection
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT / "../shared/real"
 PACK = ROOT / "deepbench/sample/pack.zip"
-FACES = params.load(ROOT / "params.yaml").faces
+FACES = params.load(ROOT / "params.yaml").faces.model_copy(update={"frames": 8})
 PORTRAIT = cv2.imread(str(ROOT / "tests/data/crops/astronaut_corner.png"))[..., ::-1]
 
 
@@ -70,17 +72,27 @@ ALL = manifest_of(
 )
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """What is remembered of files is kept under the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def extracted(root, tmp_path_factory):
     out = tmp_path_factory.mktemp("faces")
-    ledger = faces.extract(ALL, root, FACES, out)
+    ledger = faces.extract(ALL, root, FACES, out, tmp_path_factory.mktemp("runs") / "contents")
     return out, ledger, tables.read(tables.FACES, out)
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_every_video_has_one_row_in_the_ledger(extracted):
     out, ledger, _ = extracted
     assert list(ledger["video_id"]) == list(ALL["video_id"])
-    pd.testing.assert_frame_equal(ledger, tables.read(tables.LEDGER, out / "ledger.parquet"))
+    pd.testing.assert_frame_equal(ledger, tables.read(tables.LEDGER, out))
 
 
 def test_ledger_says_what_was_lost(extracted):
@@ -116,29 +128,101 @@ def test_rows_hold_lossless_crops_and_where_they_come_from(extracted, root):
 
     image = table[table["video_id"] == "t/image.png"].iloc[0]
     frame = video.Frame(0, 0.0, np.ascontiguousarray(PORTRAIT))
-    (crop,) = faces.look(frame, mtcnn.load(FACES, "cpu"), "aligned").crops
+    (crop,) = clips.look(frame, mtcnn.load(FACES, "cpu"), "aligned").crops
     decoded = cv2.imdecode(np.frombuffer(image["png"], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     np.testing.assert_array_equal(decoded, crop.rgb)
     np.testing.assert_array_equal(np.reshape(image["landmarks"], (5, 2)), crop.face.landmarks)
     blurred = cv2.GaussianBlur(crop.rgb, (9, 9), 0)
-    assert faces._described(crop.face, blurred)["sharpness"] < image["sharpness"] / 4
+    assert clips._described(crop.face, blurred)["sharpness"] < image["sharpness"] / 4
 
 
-def test_same_bytes_again(extracted, root, tmp_path):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_number_of_processes_changes_no_byte(extracted, root, tmp_path, workers):
     out, _, _ = extracted
-    faces.extract(ALL, root, FACES, tmp_path)
-    names = sorted(p.name for p in out.iterdir())
-    assert names == ["faces-00000.parquet", "ledger.parquet"]
-    for name in names:
-        assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
+    faces.extract(ALL, root, with_settings(workers=workers), tmp_path / "out")
+    assert files(tmp_path / "out") == files(out)
 
 
-def test_old_shards_and_ledger_do_not_survive(extracted, root, tmp_path):
-    for name in ("faces-00007.parquet", "ledger.parquet"):
+def test_what_stands_is_not_read_again(extracted, root, tmp_path, monkeypatch):
+    out, ledger, _ = extracted
+    shutil.copytree(out, tmp_path / "out")
+    monkeypatch.setattr(faces.processes.ProcessPool, "schedule", lambda *_: pytest.fail("read"))
+    again = faces.extract(ALL, root, FACES, tmp_path / "out")
+    pd.testing.assert_frame_equal(again, ledger)
+    assert files(tmp_path / "out") == files(out)
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """Videos that were read."""
+    begun = []
+    schedule = faces.processes.ProcessPool.schedule
+
+    def watched(pool, work, args, timeout):
+        begun.append(args[0].video_id)
+        return schedule(pool, work, args, timeout=timeout)
+
+    monkeypatch.setattr(faces.processes.ProcessPool, "schedule", watched)
+    return begun
+
+
+def test_only_new_videos_are_read_and_the_bytes_are_those_of_a_fresh_run(
+    extracted, root, tmp_path, monkeypatch, begun
+):
+    monkeypatch.setattr(shards, "VIDEOS_PER_SHARD", 2)
+    faces.extract(ALL.drop(index=[1, 4]), root, FACES, tmp_path / "grown")
+    begun.clear()
+    faces.extract(ALL, root, FACES, tmp_path / "grown")
+    assert begun == ["t/leaves.mp4", "t/missing.mp4"]
+    faces.extract(ALL, root, FACES, tmp_path / "fresh")
+    assert len(files(tmp_path / "fresh")) == 8
+    assert files(tmp_path / "grown") == files(tmp_path / "fresh")
+    pd.testing.assert_frame_equal(tables.read(tables.FACES, tmp_path / "fresh"), extracted[2])
+
+
+def test_a_file_that_changed_or_appeared_is_read(root, tmp_path, begun):
+    (tmp_path / "data").mkdir()
+    for name in ("image.png", "broken.mp4"):
+        shutil.copy(root / name, tmp_path / "data")
+    several = manifest_of(("image.png", "image"), ("broken.mp4", "video"), ("late.png", "image"))
+    faces.extract(several, tmp_path / "data", FACES, tmp_path / "out")
+    shutil.copy(root / "empty.mp4", tmp_path / "data/broken.mp4")
+    shutil.copy(root / "image.png", tmp_path / "data/late.png")
+    begun.clear()
+    ledger = faces.extract(several, tmp_path / "data", FACES, tmp_path / "out")
+    assert begun == ["t/broken.mp4", "t/late.png"]
+    assert list(ledger["frames_with_face"]) == [1, 0, 1]
+
+
+@pytest.mark.parametrize("change", [{"crop": "padded"}, {"confidence": 0.5}, {"select": "all"}])
+def test_another_setting_is_another_table(root, tmp_path, begun, change):
+    one = ALL.tail(2).head(1)
+    faces.extract(one, root, FACES, tmp_path / "out")
+    faces.extract(one, root, with_settings(**change), tmp_path / "out")
+    assert len(begun) == 2
+    assert len(files(tmp_path / "out")) == 2
+
+
+def test_a_video_that_crashes_its_reader_is_lost_alone_and_tried_again(
+    root, tmp_path, monkeypatch, begun
+):
+    few = ALL.iloc[[5, 6]]
+    with monkeypatch.context() as patch:
+        patch.setattr(clips, "make", reader.make)
+        ledger = faces.extract(few, root, FACES, tmp_path / "out")
+    assert list(ledger["frames_with_face"]) == [1, 0]
+    assert list(ledger["problem"]) == ["", "the process that read it crashed (signal 9)"]
+    ledger = faces.extract(few, root, FACES, tmp_path / "out")
+    assert begun == ["t/image.png", "t/frames", "t/frames"]
+    assert list(ledger["frames_with_face"]) == [1, 3]
+
+
+def test_what_earlier_versions_left_does_not_survive(extracted, root, tmp_path):
+    for name in ("faces-00000.parquet", "ledger.parquet"):
         (tmp_path / name).write_bytes(b"of an earlier run")
     faces.extract(ALL.tail(2), root, FACES, tmp_path)
     assert shards.count(tables.FACES, tmp_path) == 4
-    assert len(tables.read(tables.LEDGER, tmp_path / "ledger.parquet")) == 2
+    assert len(tables.read(tables.LEDGER, tmp_path)) == 2
 
 
 def test_empty_manifest(tmp_path):
@@ -168,8 +252,7 @@ def preprocessed(root: Path, video: str, size: int = 256, count: int = 3) -> Non
 
 
 @pytest.mark.parametrize("select", ["track", "largest", "confident", "all"])
-def test_preprocessed_frames_come_through_bit_identical(tmp_path, monkeypatch, select):
-    monkeypatch.setattr(mtcnn, "load", lambda *_: pytest.fail("no face is to be looked for"))
+def test_preprocessed_frames_come_through_bit_identical(tmp_path, select):
     name = "FF/frames/000_003"
     preprocessed(tmp_path, name)
     settings = with_settings(crop="whole", frames=32, select=select)
@@ -220,10 +303,12 @@ class FakeFinder(mtcnn.Mtcnn):
         return [self.person, self.painting]
 
 
-def run_fake(monkeypatch, root, out, settings, finder=None):
-    monkeypatch.setattr(mtcnn, "load", lambda settings, device: finder or FakeFinder())
-    ledger = faces.extract(ALL.head(1), root, settings, out)
-    return ledger.iloc[0], tables.read(tables.FACES, out)
+def run_fake(root, settings, finder=None):
+    """One video with faces as a made-up finder finds them: its row of the ledger, and its crops."""
+    reading = video.read_frames(root / "person.mp4", "video", settings)
+    seen = [clips.look(frame, finder or FakeFinder(), settings.crop) for frame in reading]
+    clip = clips.choose("t/person.mp4", reading, seen, settings)
+    return clip.ledger, tables.from_rows(tables.FACES, clip.rows)
 
 
 @pytest.mark.parametrize(
@@ -235,18 +320,18 @@ def run_fake(monkeypatch, root, out, settings, finder=None):
         ("all", 2, 0.93, 0),
     ],
 )
-def test_select(monkeypatch, root, tmp_path, select, faces_per_frame, confidence, others):
-    entry, table = run_fake(monkeypatch, root, tmp_path, with_settings(select=select))
+def test_select(root, select, faces_per_frame, confidence, others):
+    entry, table = run_fake(root, with_settings(select=select))
     assert list(table["face"]) == list(range(faces_per_frame)) * 8
     assert table.loc[table["face"] == 0, "confidence"].unique() == np.float32(confidence)
     assert (entry["other_faces"], entry["frames_with_face"], entry["problem"]) == (others, 8, "")
 
 
-def test_refused_crops_are_in_the_ledger(monkeypatch, root, tmp_path):
+def test_refused_crops_are_in_the_ledger(root):
     class Mirrored(FakeFinder):
         person = FakeFinder.person._replace(landmarks=FakeFinder.person.landmarks[[1, 0, 2, 4, 3]])
 
-    entry, table = run_fake(monkeypatch, root, tmp_path, FACES, Mirrored())
+    entry, table = run_fake(root, FACES, Mirrored())
     assert table.empty
     assert entry["frames_with_face"] == 0
     assert entry["problem"] == (
@@ -254,7 +339,7 @@ def test_refused_crops_are_in_the_ledger(monkeypatch, root, tmp_path):
     )
 
 
-def test_frames_where_only_others_are_seen(monkeypatch, root, tmp_path):
+def test_frames_where_only_others_are_seen(root):
     class Leaving(FakeFinder):
         frames = 0
 
@@ -262,10 +347,10 @@ def test_frames_where_only_others_are_seen(monkeypatch, root, tmp_path):
             self.frames += 1
             return super().detect(rgb)[self.frames > 5 :]
 
-    entry, table = run_fake(monkeypatch, root, tmp_path, FACES, Leaving())
+    entry, table = run_fake(root, FACES, Leaving())
     assert len(table) == 5
     assert entry["problem"] == "the chosen face in 5 of 8 frames"
-    entry, table = run_fake(monkeypatch, root, tmp_path, with_settings(select="all"), Leaving())
+    entry, table = run_fake(root, with_settings(select="all"), Leaving())
     assert list(table["face"]) == [0, 1] * 5 + [1] * 3
     assert entry["problem"] == ""
 
@@ -332,7 +417,7 @@ def test_dlib_settings_are_checked_before_a_video_is_read(
     monkeypatch, root, tmp_path, changes, error, reason
 ):
     monkeypatch.setitem(sys.modules, "dlib", ModuleType("dlib"))
-    monkeypatch.setattr(video, "read_frames", lambda *_: pytest.fail("nothing is to be read"))
+    monkeypatch.setattr(faces.processes.ProcessPool, "schedule", lambda *_: pytest.fail("read"))
     settings = {"crop": "dlib", "select": "largest", "landmark_model": "lost.dat"} | changes
     with pytest.raises(error, match=reason):
         faces.extract(ALL, root, with_settings(**settings), tmp_path / "out")

@@ -4,13 +4,14 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import stored
 
 from deepbench import frequency
-from deepbench.core import evidence, features, params, shards, tables
+from deepbench.core import blocks, evidence, features, tables
 from deepbench.core.tables import VideoRow
 from deepbench.media import spectrum, treatments
 
-SETTINGS = params.Frequency(scorer=True, jpeg_qualities=[90, 20], face_sides=[64, 200])
+SETTINGS = blocks.Frequency(scorer=True, jpeg_qualities=[90, 20], face_sides=[64, 200])
 SIDE = 160
 VIDEOS = [
     VideoRow("s/r0", "s", "test", False, "real", "c0", "video", "r0"),
@@ -43,10 +44,13 @@ def face(video, frame, rgb):
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faces")
-    with shards.ShardWriter(tables.FACES, folder, rows_per_shard=5) as writer:
-        for row in VIDEOS[:-1]:
-            writer.add([face(row.video_id, f, crop(row.video_id, f)) for f in range(CROPS)])
+    write_faces(folder, VIDEOS[:-1])
     return folder
+
+
+def write_faces(folder, videos):
+    made = [face(r.video_id, f, crop(r.video_id, f)) for r in videos for f in range(CROPS)]
+    stored.write(tables.FACES, folder, made, videos=2)
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +113,29 @@ def test_twice_gives_the_same_bytes_and_leaves_nothing_behind(made, faces, manif
         assert (tmp_path / name).read_bytes() == (made[0] / name).read_bytes()
 
 
+def test_only_new_videos_are_looked_at(made, faces, manifest, tmp_path, monkeypatch):
+    seen, decode = [], frequency.stored.decode
+    monkeypatch.setattr(frequency.stored, "decode", lambda png: seen.append(png) or decode(png))
+    for videos in (VIDEOS[1:-1], VIDEOS[:-1]):
+        write_faces(tmp_path / "faces", videos)
+        frequency.extract(tmp_path / "faces", manifest, SETTINGS, tmp_path / "out")
+    assert len(seen) == CROPS * len(VIDEOS[:-1])
+    for path in made[0].iterdir():
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
+    monkeypatch.setattr(frequency.stored, "decode", lambda _: pytest.fail("nothing is new"))
+    frequency.extract(faces, manifest, SETTINGS, tmp_path / "out")
+
+
+def test_a_video_that_changes_its_split_is_treated_anew(made, faces, manifest, tmp_path):
+    frequency.extract(faces, manifest, SETTINGS, tmp_path)
+    moved = manifest.assign(split="test")
+    frequency.extract(faces, moved, SETTINGS, tmp_path)
+    table = tables.read(evidence.FREQUENCY, tmp_path)
+    assert set(table.loc[table["treatment"] != "", "video_id"]) == {"s/r0", "s/r1"}
+
+
 def test_a_data_set_without_a_face_has_empty_tables(manifest, tmp_path):
-    with shards.ShardWriter(tables.FACES, tmp_path / "faces"):
-        pass
+    stored.write(tables.FACES, tmp_path / "faces", [])
     means = frequency.extract(tmp_path / "faces", manifest, SETTINGS, tmp_path / "out")
     assert len(means) == 0
     assert len(tables.read(evidence.FREQUENCY, tmp_path / "out")) == 0

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import planted
 import pytest
+import stored
 
 from deepbench import gradcam
-from deepbench.core import evidence, params, shards, tables
+from deepbench.core import blocks, evidence, params, tables
 from deepbench.media import align
 
 PARAMS = params.load(Path(__file__).parents[1] / "params.yaml")
@@ -22,13 +23,13 @@ FRAMES = 3
 def settings(root, **gradcam_settings):
     """The checkout's settings for one data set at `root`, explaining all videos."""
     chosen = {"videos_per_method": 9, "towards": "fake", "steps": 4} | gradcam_settings
-    place = params.Root(path=str(root), watch=str(root))
+    place = blocks.Root(path=str(root), watch=str(root))
     results = PARAMS.results.model_copy(update={"replicates": 200})
     return PARAMS.model_copy(
         update={
             "datasets": ["faceforensics"],
             "roots": {"faceforensics": place},
-            "gradcam": params.Gradcam(**chosen),
+            "gradcam": blocks.Gradcam(**chosen),
             "results": results,
         }
     )
@@ -75,8 +76,8 @@ def world(tmp_path_factory):
         "quiet": ("real", planted.smooth()),
     }
     videos = [manifest_row(name, method, name) for name, (method, _) in crops.items()]
-    with shards.ShardWriter(tables.FACES, root / "faces/faceforensics") as writer:
-        writer.add([face(n, f, rgb) for n, (_, rgb) in crops.items() for f in range(FRAMES)])
+    made = [face(n, f, rgb) for n, (_, rgb) in crops.items() for f in range(FRAMES)]
+    stored.write(tables.FACES, root / "faces/faceforensics", made)
     black = np.zeros((256, 256, 3), np.uint8)
     white = black.copy()
     white[planted.mask()] = 255

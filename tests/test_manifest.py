@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from deepbench import manifest
-from deepbench.core import params, tables
+from deepbench.core import blocks, tables
 from deepbench.core.tables import VideoRow
 from deepbench.datasets import celeb_df, faceforensics, folder
 
@@ -34,7 +34,7 @@ def touch(root, paths):
 
 
 def settings(splits=("val", "test"), compressions=("c23",), methods=()):
-    return params.Manifest(
+    return blocks.Manifest(
         splits=list(splits), compressions=list(compressions), methods=list(methods)
     )
 

@@ -2,14 +2,16 @@ import json
 import math
 import shutil
 import zipfile
+from dataclasses import replace
 
+import latency_tables
 import mlflow
 import pandas as pd
 import pytest
 import report_tables as made
 
 from deepbench import report
-from deepbench.core import tables
+from deepbench.core import tables, timings
 from deepbench.reporting import analyses, drift, page, records, tracking
 from deepbench.sample import pack
 
@@ -109,6 +111,22 @@ def test_publishing_twice_changes_nothing(run):
     root, _, _ = run
     before = (root / report.PUBLISHED).read_bytes()
     assert report.publish(root).read_bytes() == before
+
+
+def test_the_published_page_alone_has_times(run, tmp_path):
+    root = tmp_path / "copy"
+    shutil.copytree(run[0], root)
+    assert "make latency" in (root / report.PUBLISHED).read_text("utf-8")
+    recorded = (root / report.RECORDED).read_bytes()
+    measured = latency_tables.measurement()
+    other = measured.networks.assign(weights_sha256="0" * 64)
+    timings.write(replace(measured, networks=other), root)
+    text = report.publish(root).read_text("utf-8")
+    assert "Milliseconds per step" in text
+    assert "was timed with other weights" in text
+    assert page.LATENCY not in text
+    assert (root / report.RECORDED).read_bytes() == recorded
+    assert b"Milliseconds" not in recorded
 
 
 def test_publish_refuses_what_it_cannot_fill(tmp_path):

@@ -1,17 +1,23 @@
 """Scores: one row per crop in order, and the right checkpoint or a sentence that says why not."""
 
+from dataclasses import dataclass, replace
+
 import cv2
 import numpy as np
 import pytest
+import stored
 import torch
 
 from deepbench import scores
-from deepbench.core import params, shards, tables
+from deepbench.core import blocks, tables
 from deepbench.core.plugins import Preprocessing
+from deepbench.detectors import batches
 from deepbench.detectors.network import Network
 
 PLAIN = Preprocessing(8, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-SETTINGS = params.Scores(profile="published", precision="float32", batch_size=4, device="cpu")
+SETTINGS = blocks.Scores(
+    profile="published", precision="float32", batch_size=4, device="cpu", openvino=[]
+)
 
 
 class Redness(torch.nn.Module):
@@ -38,43 +44,125 @@ def network():
     return Network(Redness().eval(), PLAIN, torch.device("cpu"), torch.float32, "")
 
 
-@pytest.fixture
-def faces(tmp_path):
-    """Ten crops of rising redness."""
+FACTS = {"detector": "redness", "weights_sha256": "0" * 64}
+
+
+def crops(video, count=5, blue=0):
+    """Crops of rising redness."""
     box, points = [0.0] * 4, [0.0] * 10
-    rows = []
-    for i in range(10):
-        rgb = np.full((8, 8, 3), (25 * i, 7, 0), np.uint8)
+    for i in range(count):
+        rgb = np.full((8, 8, 3), (25 * i, 7, blue), np.uint8)
         png = cv2.imencode(".png", rgb[..., ::-1])[1].tobytes()
-        values = (f"v{i // 5}", i % 5, 0.0, 0, box, points, 1.0, 0.0, png)
-        rows.append(dict(zip(tables.FACES.columns, values, strict=True)))
-    with shards.ShardWriter(tables.FACES, tmp_path, rows_per_shard=6) as writer:
-        writer.add(rows[:6])
-        writer.add(rows[6:])
-    return tmp_path
+        values = (video, i, 0.0, 0, box, points, 1.0, 0.0, png)
+        yield dict(zip(tables.FACES.columns, values, strict=True))
 
 
-def test_one_row_per_crop_in_the_order_of_the_faces(faces, network):
-    table = scores.score(faces, "redness", network, batch_size=4)
-    assert table["video_id"].tolist() == ["v0"] * 5 + ["v1"] * 5
+def write_faces(folder, videos, count=5):
+    rows = [row for video in videos for row in crops(video, count)]
+    stored.write(tables.FACES, folder, rows, videos=3)
+
+
+def run(faces, out, network, **changes):
+    """The scores, and of which videos crops were looked at."""
+    seen = []
+    looking = Looking(**vars(network), seen=seen)
+    scores.score(faces, out, looking, FACTS | changes, batch_size=4)
+    return tables.read(tables.SCORES, out), seen
+
+
+@dataclass(frozen=True, eq=False)
+class Looking(Network):
+    """Remembers the size of each batch."""
+
+    seen: list[int]
+
+    def __call__(self, crops):
+        self.seen.append(len(crops))
+        return super().__call__(crops)
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_one_row_per_crop_in_the_order_of_the_faces(network, tmp_path):
+    write_faces(tmp_path / "faces", ["v1", "v0"])
+    table, _ = run(tmp_path / "faces", tmp_path / "out", network)
+    assert table["video_id"].tolist() == ["v1"] * 5 + ["v0"] * 5
     assert table["frame"].tolist() == [0, 1, 2, 3, 4] * 2
-    expected = np.arange(10) * 25 / 255
+    assert set(table["detector"]) == {"redness"}
+    expected = np.arange(10) % 5 * 25 / 255
     np.testing.assert_allclose(table["fake_logit"], expected, atol=1e-6)
-    tables.check(tables.SCORES, table)
 
 
-def test_a_score_that_is_no_number_is_refused(faces):
+def test_what_was_scored_is_not_scored_again(network, tmp_path):
+    faces, out = tmp_path / "faces", tmp_path / "out"
+    write_faces(faces, "abcdefg")
+    _, seen = run(faces, out, network)
+    assert sum(seen) == 35
+    assert len(list(out.iterdir())) == 3
+    _, seen = run(faces, out, network)
+    assert seen == []
+
+
+def test_only_new_videos_are_scored_and_the_bytes_are_those_of_a_fresh_run(network, tmp_path):
+    faces = tmp_path / "faces"
+    write_faces(faces, "abcdefg")
+    run(faces, tmp_path / "out", network)
+    write_faces(faces, "abXcdefg")
+    _, seen = run(faces, tmp_path / "out", network)
+    assert sum(seen) == 5
+    run(faces, tmp_path / "fresh", network)
+    assert files(tmp_path / "out") == files(tmp_path / "fresh")
+
+
+def test_batches_are_shared_by_small_neighbours_only(network, tmp_path):
+    """Scores change in their last bits with the crops beside them: a video keeps its own."""
+    for count, sizes in {1: [2, 1, 2, 1], 2: [2] * 6, 5: [4, 1] * 6}.items():
+        write_faces(tmp_path / f"{count}", "abcdef", count)
+        _, seen = run(tmp_path / f"{count}", tmp_path / f"out{count}", network)
+        assert sorted(seen) == sorted(sizes), count
+
+
+@pytest.mark.parametrize("change", ["weights", "preprocessing", "dtype"])
+def test_other_circumstances_are_other_scores(network, tmp_path, change):
+    faces, out = tmp_path / "faces", tmp_path / "out"
+    write_faces(faces, "a")
+    run(faces, out, network)
+    facts, before = {}, files(out)
+    if change == "weights":
+        facts = {"weights_sha256": "1" * 64}
+    elif change == "preprocessing":
+        network = replace(network, preprocessing=replace(PLAIN, mean=(0.5, 0.5, 0.5)))
+    else:
+        network = replace(network, dtype=torch.bfloat16)
+    _, seen = run(faces, out, network, **facts)
+    assert sum(seen) == 5
+    assert set(files(out)).isdisjoint(before)
+
+
+def test_a_score_that_is_no_number_is_refused(tmp_path):
     broken = Network(Broken().eval(), PLAIN, torch.device("cpu"), torch.float32, "")
+    write_faces(tmp_path / "faces", ["v0", "v1"])
     with pytest.raises(ValueError, match=r"redness scored 10 of 10 crops NaN .* first v0 frame 0"):
-        scores.score(faces, "redness", broken, batch_size=4)
+        scores.score(tmp_path / "faces", tmp_path / "out", broken, FACTS, batch_size=4)
 
 
 def test_no_face_at_all_is_an_empty_table(tmp_path, network):
-    with shards.ShardWriter(tables.FACES, tmp_path):
-        pass
-    table = scores.score(tmp_path, "redness", network, batch_size=4)
+    stored.write(tables.FACES, tmp_path / "faces", [])
+    table, _ = run(tmp_path / "faces", tmp_path / "out", network)
     assert table.empty
-    tables.check(tables.SCORES, table)
+
+
+def test_faces_that_were_never_made_are_said(tmp_path, network):
+    with pytest.raises(FileNotFoundError, match=r"no shards in .*faces; run the stage"):
+        run(tmp_path / "faces", tmp_path / "out", network)
+
+
+def test_batches_fit_the_device():
+    assert batches.size("auto", torch.device("cpu")) == 8
+    assert batches.size("auto", torch.device("cuda:1")) == 32
+    assert batches.size(5, torch.device("cpu")) == 5
 
 
 def test_the_published_file_is_preferred(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from deepbench import sensitivity
-from deepbench.core import findings, params, tables
+from deepbench.core import blocks, findings, params, tables
 from deepbench.core.tables import VideoRow
 from deepbench.media.video import frame_indices
 from deepbench.statistics import pooling
@@ -24,7 +24,7 @@ def with_faces(**changes):
         update={
             "detectors": DETECTORS,
             "faces": SHIPPED.faces.model_copy(update={"frames": STORED} | changes),
-            "sensitivity": params.Sensitivity(frames=[4, 1, 8, 16, 4]),
+            "sensitivity": blocks.Sensitivity(frames=[4, 1, 8, 16, 4]),
             "results": SHIPPED.results.model_copy(update={"replicates": 100}),
         }
     )

@@ -6,9 +6,10 @@ import frequency_tables as made
 import numpy as np
 import pandas as pd
 import pytest
+import stored
 
 from deepbench import spectra
-from deepbench.core import evidence, params, shards, tables
+from deepbench.core import blocks, evidence, params, tables
 from deepbench.statistics import effects
 
 SETTINGS = made.settings(params.load(Path(__file__).parents[1] / "params.yaml"))
@@ -115,7 +116,7 @@ def test_a_video_that_lacks_a_feature_is_left_out_of_it_alone(table):
 
 
 def test_a_treatment_that_no_crop_had_is_undefined_with_the_reason(means, manifest):
-    chosen = params.Frequency(scorer=True, jpeg_qualities=[7], face_sides=[])
+    chosen = blocks.Frequency(scorer=True, jpeg_qualities=[7], face_sides=[])
     settings = SETTINGS.model_copy(update={"frequency": chosen})
     found = row(spectra.compare(means, manifest, settings), method="real", treatment="jpeg 7")
     assert np.isnan(found["difference"])
@@ -148,8 +149,7 @@ def test_summaries_are_the_values_of_the_test_videos(means, manifest):
 
 
 def test_a_data_set_without_a_face_has_rows_with_the_reason(means, manifest, folder, tmp_path):
-    with shards.ShardWriter(evidence.FREQUENCY, tmp_path / "away"):
-        pass
+    stored.write(evidence.FREQUENCY, tmp_path / "away", [])
     (tmp_path / "home").symlink_to(folder / "home")
     own = spectra.read_means(tmp_path, SETTINGS.datasets)
     found = spectra.compare(own, manifest, SETTINGS)

@@ -9,7 +9,7 @@ import pytest
 from scipy.special import expit
 
 from deepbench import ensembles, videos
-from deepbench.core import findings, params, tables
+from deepbench.core import blocks, findings, params, tables
 from deepbench.core.tables import VideoRow
 from deepbench.statistics.comparisons import holm
 from deepbench.statistics.metrics import METRICS
@@ -25,7 +25,7 @@ def varied(block, **changes):
 
 
 def weighting(rule, **weights):
-    return params.Ensemble(rule=rule, weights=weights)
+    return blocks.Ensemble(rule=rule, weights=weights)
 
 
 EQUAL = weighting("weighted_mean", xception=2, f3net=2, effort=2)
@@ -35,7 +35,7 @@ SETTINGS = varied(
     development="ff",
     detectors=["xception", "f3net", "effort"],
     frequency=varied(SHIPPED.frequency, scorer=False),
-    external={"elsewhere": params.External(path="scores.csv")},
+    external={"elsewhere": blocks.External(path="scores.csv")},
     videos=varied(
         SHIPPED.videos,
         min_detectors=2,

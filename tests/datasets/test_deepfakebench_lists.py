@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deepbench.core import params
+from deepbench.core import blocks
 from deepbench.datasets import deepfakebench
 from deepbench.manifest import build
 
@@ -174,7 +174,7 @@ def test_wrong_lists_are_refused(tree, content, sentence):
 
 def test_the_manifest_takes_its_test_videos(tree):
     root = on_disk(tree, ff_lists(), *all_frames())
-    wanted = params.Manifest(splits=["test"], compressions=["c23"], methods=[])
+    wanted = blocks.Manifest(splits=["test"], compressions=["c23"], methods=[])
     made = build("deepfakebench", root, wanted)
     assert len(made.videos) == 3
     fakes = made.counts.set_index("method").loc["FF-DF"]

@@ -1,4 +1,4 @@
-"""The trained part of the demo weights: small, in its place, the same everywhere; and it detects."""
+"""The trained part of the demo weights: small, fitting, the same everywhere; and it detects."""
 
 import hashlib
 import json

@@ -42,5 +42,5 @@ def _banner(stored: Stored) -> str:
     """What must be said before any figure."""
     if not stored.demo:
         return ""
-    text = f"Demo weights ({', '.join(stored.demo)}): these scores mean nothing."
+    text = f"Demo weights ({', '.join(stored.demo)}): they know the sample pack's fakes only."
     return explore_style.paragraph(text, "banner")

@@ -51,7 +51,7 @@ class Model(NamedTuple):
     title: str
     weights_file: str
     sha256: str
-    demo: bool  # untrained stand-in weights
+    demo: bool  # stand-in weights, which know the sample pack's fakes only
     trained_on: tuple[str, ...]
     precision: str
 
@@ -132,7 +132,7 @@ class Answer:
 
     @property
     def demo(self) -> bool:
-        """Whether any detector ran on untrained demo weights: then the verdict means nothing."""
+        """Whether any detector ran on demo weights: then the verdict means nothing."""
         return any(model.demo for model in self.models)
 
     @property

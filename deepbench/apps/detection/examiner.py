@@ -222,13 +222,13 @@ def load(root: Path, scorer: str = "", frames: int | None = None) -> Examiner:
     device = scores.choose_device(settings.scores.device)
     detectors = networks.load(root, settings.detectors, settings.scores, device)
     models = [loaded.model for loaded in detectors.values()]
-    size = settings.scores.batch_size
+    first = next(iter(detectors.values())).network
     return Examiner(
         asked=asked,
         finder=clips.finder(settings.faces),
         detectors=detectors,
         device=device,
-        batch_size=8 if size == "auto" else size,
+        batch_size=batches.size(settings.scores.batch_size, first.device),
         development=asking.development(asked, models),
         standings={
             "image": standing.find(asked, models, "image"),

@@ -30,7 +30,7 @@ from deepbench.core import digests, params, processes, shards, tables
 from deepbench.sample import pack
 
 ROOT = Path(__file__).parents[1]
-SIDE, FRAMES = 160, 2  # pixels and frames of a clip
+SIDE, FRAMES = 160, 4  # pixels and frames of a clip; with half a batch, none shares a batch
 
 
 class Work(NamedTuple):

@@ -266,7 +266,8 @@ def test_an_ensemble_of_unknown_members_is_refused():
 
 def test_the_protocol_says_each_scorers_own_rule_and_source():
     own = (
-        "test split, 8 uniform frames, face: track, crop: aligned, input: published, float32, "
+        f"test split, {SCORERS.faces.frames} uniform frames, face: track, crop: aligned, "
+        "input: published, float32, "
         "pooling: mean"
     )
     read = "bench read from data/scores/bench.csv"

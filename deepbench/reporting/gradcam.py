@@ -22,7 +22,7 @@ READING = (
 NOT_READING = (
     "A map does not show what was forged. A detector may rest on compression, background or hair, "
     "and be right or wrong; a red mouth is no proof that the mouth was changed, a blue one none "
-    "that it was not. Demo weights know the sample pack's manipulations: their maps say nothing of "
+    "that it was not. Maps of demo weights, which know the pack's manipulations, say nothing of "
     "others."
 )
 CHECKS = {

@@ -10,7 +10,9 @@ from PIL import Image
 from deepbench.core import params
 from deepbench.media import video
 
-FACES = params.load(Path(__file__).parents[2] / "params.yaml").faces
+FACES = params.load(Path(__file__).parents[2] / "params.yaml").faces.model_copy(
+    update={"frames": 8}
+)
 SIZE = 64, 96  # height, width
 
 

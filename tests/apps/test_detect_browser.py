@@ -14,6 +14,7 @@ import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
+import chromium
 import cv2
 import numpy as np
 import pytest
@@ -97,11 +98,6 @@ def address(root):
 @pytest.fixture(scope="module")
 def browser(files):
     """With a webcam that films the sample pack's picture."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not explorer.CHROMIUM.exists():
-        # CI installs it: there, a missing browser is a fault
-        assert not os.environ.get("CI"), f"no browser at {explorer.CHROMIUM}"
-        pytest.skip(f"no browser at {explorer.CHROMIUM}")
     film = files["picture"].parent / "webcam.y4m"
     rgb = cv2.resize(cv2.imread(str(files["picture"])), (480, 480))
     frame = cv2.cvtColor(cv2.copyMakeBorder(rgb, 0, 0, 80, 80, 0), cv2.COLOR_BGR2YUV_I420)
@@ -111,10 +107,8 @@ def browser(files):
         *explorer.FLAGS, "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={film}",
     ]  # fmt: skip
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=explorer.CHROMIUM, args=flags)
+    with chromium.launched(flags) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The explorer in a real browser, as `make app` serves it: by keyboard, in two widths."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -9,6 +8,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import chromium
 import explore_checkout
 import pytest
 import yaml
@@ -17,7 +17,6 @@ from deepbench.detectors import xception
 from deepbench.sample import demo_weights
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run",
@@ -69,15 +68,8 @@ def wait(url, served):
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        # CI installs it: there, a missing browser is a fault
-        assert not os.environ.get("CI"), f"no browser at {CHROMIUM}"
-        pytest.skip(f"no browser at {CHROMIUM}")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium.launched(FLAGS) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,11 @@
 """The report in a real browser: it must fit a telephone, fetch nothing, and sort its tables."""
 
-import os
-from pathlib import Path
-
+import chromium
 import pytest
 import report_tables as made
 
 from deepbench.reporting import page
 
-CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run",
@@ -17,15 +14,8 @@ FLAGS = [
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        # CI installs it: there, a missing browser is a fault
-        assert not os.environ.get("CI"), f"no browser at {CHROMIUM}"
-        pytest.skip(f"no browser at {CHROMIUM}")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium.launched(FLAGS) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

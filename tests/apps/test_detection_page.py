@@ -8,9 +8,10 @@ import detect_answers as made
 import numpy as np
 import pytest
 
-from deepbench.apps import detection_page, detection_page_html
+from deepbench.apps.detection import page as pages
+from deepbench.apps.detection import page_html
 from deepbench.apps.detection import answers, documents, examiner, explaining
-from deepbench.apps.detection_uploads import Upload
+from deepbench.apps.detection.uploads import Upload
 from deepbench.core.verdicts import Batch, Failure, Progress
 
 ROOT = Path(__file__).parents[2]
@@ -109,7 +110,7 @@ def judge(monkeypatch):
 
 @pytest.fixture
 def page(judge):
-    page = detection_page.Page(ROOT, detection_page.params.load(ROOT / "params.yaml"))
+    page = pages.Page(ROOT, pages.params.load(ROOT / "params.yaml"))
     page.replies = []
     page.intake.send = lambda content: page.replies.append(content["refused"])
     return page
@@ -199,7 +200,7 @@ def test_missing_weights_are_told(page, monkeypatch):
 
 def test_wrong_settings_are_told(tmp_path):
     (tmp_path / "params.yaml").write_text("seed: none\n")
-    box = detection_page.show(tmp_path)
+    box = pages.show(tmp_path)
     assert 'class="error"' in box.children[1].value
 
 
@@ -208,7 +209,7 @@ def test_wrong_settings_are_told(tmp_path):
 
 def test_a_video_shows_rules_without_a_verdict_and_demo_weights():
     answer = made.video(models=(made.model("xception", True), made.model("effort", False)))
-    told = detection_page_html.answer(answer, 30)
+    told = page_html.answer(answer, 30)
     assert answers.DEMO in told
     assert "certain of opposite things" in told
     assert told.count("Face in frame") == 3
@@ -216,6 +217,6 @@ def test_a_video_shows_rules_without_a_verdict_and_demo_weights():
 
 
 def test_a_summary_escapes_names():
-    told = detection_page_html.batch(Batch((made.answer(),), (Failure(HOSTILE, "<b>"),), ()))
+    told = page_html.batch(Batch((made.answer(),), (Failure(HOSTILE, "<b>"),), ()))
     assert HOSTILE not in told
     assert "<b>" not in told

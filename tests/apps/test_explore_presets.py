@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deepbench.apps import explore_presets
+from deepbench.apps.explore import presets
 from deepbench.core import blocks, params
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def diff(before, after):
 
 def test_nothing_but_the_new_lines_changes(path):
     before = path.read_text("utf-8")
-    said = explore_presets.save(path, "mine", MINE, False)
+    said = presets.save(path, "mine", MINE, False)
     assert "dvc repro" in said
     assert diff(before, path.read_text("utf-8")) == [
         "+     mine:",
@@ -39,9 +39,9 @@ def test_nothing_but_the_new_lines_changes(path):
 def test_an_existing_name_is_refused_unless_confirmed(path):
     before = path.read_text("utf-8")
     with pytest.raises(ValueError, match="effort_half"):
-        explore_presets.save(path, "effort_half", MINE, False)
+        presets.save(path, "effort_half", MINE, False)
     assert path.read_text("utf-8") == before
-    explore_presets.save(path, "effort_half", MINE, True)
+    presets.save(path, "effort_half", MINE, True)
     assert params.load(path).videos.ensembles["effort_half"].members == ["xception", "effort"]
     assert len(diff(before, path.read_text("utf-8"))) == 2
 
@@ -52,7 +52,7 @@ def test_an_existing_name_is_refused_unless_confirmed(path):
 def test_a_bad_name_is_refused(path, name):
     before = path.read_text("utf-8")
     with pytest.raises(ValueError, match="cannot be a name"):
-        explore_presets.save(path, name, MINE, True)
+        presets.save(path, name, MINE, True)
     assert path.read_text("utf-8") == before
 
 
@@ -67,7 +67,7 @@ def test_a_bad_name_is_refused(path, name):
 def test_what_params_would_refuse_is_not_written(path, name, ensemble, why):
     before = path.read_text("utf-8")
     with pytest.raises(ValueError, match=why):
-        explore_presets.save(path, name, ensemble, False)
+        presets.save(path, name, ensemble, False)
     assert path.read_text("utf-8") == before
 
 
@@ -75,12 +75,12 @@ def test_the_first_ensemble_of_all(path):
     text = path.read_text("utf-8")
     start, end = text.index("  ensembles:\n    equal"), text.index("\nresults:")
     path.write_text(text[:start] + "  ensembles: {}\n" + text[end:], "utf-8")
-    explore_presets.save(path, "mine", MINE, False)
+    presets.save(path, "mine", MINE, False)
     assert list(params.load(path).videos.ensembles) == ["mine"]
 
 
 def test_a_comment_beside_an_ensemble_stays(path):
     text = path.read_text("utf-8").replace("    stack:\n", "    stack:  # the one that learns\n")
     path.write_text(text, "utf-8")
-    explore_presets.save(path, "mine", MINE, False)
+    presets.save(path, "mine", MINE, False)
     assert all(line[0] == "+" for line in diff(text, path.read_text("utf-8")))

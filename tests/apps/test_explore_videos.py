@@ -8,10 +8,10 @@ import planted
 import pytest
 
 from deepbench import scores
-from deepbench.apps import explore_gradcam, explore_tables, explore_videos
-from deepbench.apps import explore_videos_html as html
-from deepbench.apps.explore_videos import Filter
-from deepbench.apps.explore_videos_view import VideosTab
+from deepbench.apps.explore import gradcam, checkout, videos
+from deepbench.apps.explore import videos_html as html
+from deepbench.apps.explore.videos import Filter
+from deepbench.apps.explore.videos_view import VideosTab
 from deepbench.core import plugins, tables
 from deepbench.media import crops
 
@@ -25,12 +25,12 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stored(root):
-    return explore_tables.load(root)
+    return checkout.load(root)
 
 
 @pytest.fixture(scope="module")
 def table(stored):
-    return explore_videos.overview(stored, "equal", 0.5)
+    return videos.overview(stored, "equal", 0.5)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def tab(stored):
 
 def test_every_video_is_in_the_list_once(stored, table):
     assert sorted(table["video_id"]) == sorted(stored.manifest["video_id"])
-    assert set(table["outcome"]) == set(explore_videos.OUTCOMES)
+    assert set(table["outcome"]) == set(videos.OUTCOMES)
 
 
 def test_outcomes_are_what_the_scorer_said(stored, table):
@@ -71,8 +71,8 @@ def test_disagreement_is_the_range_of_the_detectors(stored, table):
         (Filter(dataset="dfdc"), lambda row: row.dataset == "dfdc"),
         (Filter(method="FaceSwap"), lambda row: row.method == "FaceSwap"),
         (Filter(outcome="miss"), lambda row: row.outcome == "miss"),
-        (Filter(quality=explore_videos.REMARK), lambda row: row.problem != ""),
-        (Filter(quality=explore_videos.SEVERAL), lambda row: row.other_faces > 0),
+        (Filter(quality=videos.REMARK), lambda row: row.problem != ""),
+        (Filter(quality=videos.SEVERAL), lambda row: row.other_faces > 0),
         (Filter(disagreement=0.7), lambda row: row.disagreement >= 0.7),
         (
             Filter("dfdc", "real", "false alarm"),
@@ -81,7 +81,7 @@ def test_disagreement_is_the_range_of_the_detectors(stored, table):
     ],
 )
 def test_a_filter_lets_through_exactly_what_it_says(table, wanted, holds):
-    found = explore_videos.choose(table, wanted)
+    found = videos.choose(table, wanted)
     assert set(found["video_id"]) == {row.video_id for row in table.itertuples() if holds(row)}
     spread = found["disagreement"].dropna().to_numpy()
     assert (np.diff(spread) <= 0).all()
@@ -89,7 +89,7 @@ def test_a_filter_lets_through_exactly_what_it_says(table, wanted, holds):
 
 def test_the_smallest_tenth_is_of_each_data_set(table):
     sized = table.assign(side=np.arange(len(table), dtype=float))
-    found = explore_videos.choose(sized, Filter(quality=explore_videos.SMALL))
+    found = videos.choose(sized, Filter(quality=videos.SMALL))
     for _, own in sized.groupby("dataset"):
         kept = set(found["video_id"]) & set(own["video_id"])
         assert kept == set(own.nsmallest(len(kept), "side")["video_id"])
@@ -98,7 +98,7 @@ def test_the_smallest_tenth_is_of_each_data_set(table):
 
 def test_the_timeline_is_the_frame_scores(stored):
     video = "dfdc/fake/test_004"
-    found = explore_videos.timeline(stored, video)
+    found = videos.timeline(stored, video)
     scores = tables.read(tables.SCORES, stored.root / "artifacts/scores/dfdc/effort")
     own = scores[scores["video_id"] == video].set_index("frame")["fake_logit"]
     np.testing.assert_allclose(found["effort"], 1 / (1 + np.exp(-own.astype(float))), rtol=1e-6)
@@ -106,27 +106,27 @@ def test_the_timeline_is_the_frame_scores(stored):
 
 
 def test_frames_are_the_stored_crops(stored):
-    found = explore_videos.frames(stored, "dfdc/fake/test_004")
+    found = videos.frames(stored, "dfdc/fake/test_004")
     assert list(found["frame"]) == [0, 30]
     whole = tables.read(tables.FACES, stored.root / "artifacts/faces/dfdc")
     own = whole[whole["video_id"] == "dfdc/fake/test_004"]
     assert list(found["png"]) == list(own["png"])
-    assert len(explore_videos.frames(stored, LOST)) == 0
+    assert len(videos.frames(stored, LOST)) == 0
 
 
 def test_the_band_is_of_untreated_crops_of_real_test_videos(stored):
-    found = explore_videos.band(stored, "dfdc")
+    found = videos.band(stored, "dfdc")
     assert "30 crops" in found.note  # 16 real test videos of two frames, one of which is lost
     faces = tables.read(tables.FACES, stored.root / "artifacts/faces/dfdc")
     own = faces[faces["video_id"].str.contains("/real/test_")]
-    rings = np.array([explore_videos.rings_of(png) for png in own["png"]])
+    rings = np.array([videos.rings_of(png) for png in own["png"]])
     low, high = np.quantile(rings.astype(np.float32).astype(float), [0.05, 0.95], axis=0)
     np.testing.assert_allclose(found.low, low, rtol=1e-5)
     np.testing.assert_allclose(found.high, high, rtol=1e-5)
 
 
 def test_where_there_is_no_band_it_is_said(stored):
-    found = explore_videos.band(stored, "celeb_df")
+    found = videos.band(stored, "celeb_df")
     assert np.isnan(found.low).all()
     assert "dvc repro" in found.note
     drawn = html.spectrum(np.linspace(9, 1, len(found.low)), found)
@@ -138,7 +138,7 @@ def test_the_consensus_counts_detectors_only(stored):
     video = "dfdc/fake/test_004"
     own = stored.videos[stored.videos["video_id"] == video].set_index("scorer")["fake_prob"]
     expected = int((own[stored.settings.detectors] > 0.5).sum())
-    assert explore_videos.votes(stored, video, 0.5) == (expected, 4)
+    assert videos.votes(stored, video, 0.5) == (expected, 4)
     assert f"{expected} of 4 detectors" in html.facts(stored, video, 0.5)
 
 
@@ -189,7 +189,7 @@ def test_grad_cam_is_made_only_when_asked_for_and_only_once(tab, monkeypatch):
     class Explainer:
         def explain(self, detector, rgb):
             asked.append(detector)
-            return explore_gradcam.Explained(detector, 0.0, rgb, "")
+            return gradcam.Explained(detector, 0.0, rgb, "")
 
     tab._explainer = Explainer()
     tab.dataset.value = "dfdc"
@@ -229,7 +229,7 @@ def planted_detectors(monkeypatch):
 
 
 def test_grad_cam_shows_where_the_texture_is(stored, planted_detectors):
-    explainer = explore_gradcam.Explainer(stored.root, stored.settings)
+    explainer = gradcam.Explainer(stored.root, stored.settings)
     crop = planted.patched()
     found = explainer.explain("xception", crop)
     assert found.problem == ""
@@ -241,7 +241,7 @@ def test_grad_cam_shows_where_the_texture_is(stored, planted_detectors):
 
 
 def test_grad_cam_without_a_checkpoint_or_a_map_is_a_sentence(stored, planted_detectors):
-    explainer = explore_gradcam.Explainer(stored.root, stored.settings)
+    explainer = gradcam.Explainer(stored.root, stored.settings)
     crop = planted.patched()
     assert "no checkpoint" in explainer.explain("effort", crop).problem
     flat = np.full_like(crop, 90)

@@ -12,9 +12,9 @@ from scipy.special import logit
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from deepbench import videos
-from deepbench.apps import explore, explore_tables, explore_weights_html, explore_worth
-from deepbench.apps.explore_weights import Weighting, Workbench
-from deepbench.apps.explore_weights_view import WeightsTab
+from deepbench.apps.explore import page, checkout, weights_html, worth
+from deepbench.apps.explore.weights import Weighting, Workbench
+from deepbench.apps.explore.weights_view import WeightsTab
 from deepbench.core import tables
 
 MEMBERS = ["xception", "efficientnet_b4", "f3net", "effort", "frequency"]
@@ -27,7 +27,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stored(root):
-    return explore_tables.load(root)
+    return checkout.load(root)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_every_preset_scores_what_the_pipeline_scores(stored, bench):
     ]
     faces = tables.read_columns(
         tables.FACES,
-        explore_tables.FACES,
+        checkout.FACES,
         *(stored.root / f"artifacts/faces/{n}" for n in stored.settings.datasets),
     )
     manifest = stored.manifest
@@ -77,7 +77,7 @@ def test_every_preset_scores_what_the_pipeline_scores(stored, bench):
 def test_aucs_are_those_of_sklearn_on_videos_that_all_scored(bench):
     rivals = bench.rivals(weighting(effort=3.0, xception=1.0))
     of = cell(bench, "dfdc")
-    found = explore_worth.worth(rivals, of, bench.draws)
+    found = worth.worth(rivals, of, bench.draws)
     labels = of.sample.labels
     scored = ~np.isnan([rivals.mine[of.rows], rivals.equal[of.rows], rivals.single[of.rows]]).any(0)
     assert found.n_missing == int((~scored).sum()) == 1
@@ -97,7 +97,7 @@ def test_aucs_are_those_of_sklearn_on_videos_that_all_scored(bench):
 
 def test_a_weighting_that_is_the_equal_one_differs_by_exactly_nothing(bench):
     ones = weighting(xception=2.0, efficientnet_b4=2.0, f3net=2.0, effort=2.0)
-    over = explore_worth.worth(bench.rivals(ones), cell(bench, "dfdc"), bench.draws)
+    over = worth.worth(bench.rivals(ones), cell(bench, "dfdc"), bench.draws)
     found = over.estimates["over_equal"]
     assert (found.value, found.low, found.high, found.p) == (0, 0, 0, 1)
 
@@ -119,13 +119,13 @@ def test_fitted_weights_are_the_best_of_the_grid_on_development(stored, bench):
     assert fitted["frequency"] == 0  # this project fitted it on development
     assert sum(fitted.values()) == pytest.approx(1)
     own = bench.development
-    best = explore_worth.worth(bench.rivals(weighting(**fitted)), own, None).estimates["mine"].value
+    best = worth.worth(bench.rivals(weighting(**fitted)), own, None).estimates["mine"].value
     rng = np.random.default_rng(0)
     for _ in range(30):
         other = dict(zip(MEMBERS[:4], rng.multinomial(10, [0.25] * 4) / 10, strict=True))
         if sum(w > 0 for w in other.values()) > 1:
-            worth = explore_worth.worth(bench.rivals(weighting(**other)), own, None)
-            assert worth.estimates["mine"].value <= best + 1e-12
+            found = worth.worth(bench.rivals(weighting(**other)), own, None)
+            assert found.estimates["mine"].value <= best + 1e-12
 
 
 def test_without_development_there_is_a_sentence_in_place_of_a_choice(stored):
@@ -135,8 +135,8 @@ def test_without_development_there_is_a_sentence_in_place_of_a_choice(stored):
         bench.fit("mean")
     rivals = bench.rivals(weighting(effort=1.0, f3net=1.0))
     assert rivals.chosen.name == ""
-    rows = [explore_worth.worth(rivals, of, bench.draws) for of in bench.cells]
-    assert "no detector could be chosen" in explore_weights_html.auc_table(rows, "", False)
+    rows = [worth.worth(rivals, of, bench.draws) for of in bench.cells]
+    assert "no detector could be chosen" in weights_html.auc_table(rows, "", False)
 
 
 def test_decisions_are_counted_at_the_threshold(bench):
@@ -144,7 +144,7 @@ def test_decisions_are_counted_at_the_threshold(bench):
     of = cell(bench, "celeb_df")
     own = rivals.mine[of.rows]
     scored = ~np.isnan(own)
-    found = explore_worth.decisions(rivals.mine, of, 0.3)
+    found = worth.decisions(rivals.mine, of, 0.3)
     expected = confusion_matrix(of.sample.labels[scored], own[scored] > logit(0.3))
     assert [
         [found.true_real[0], found.false_fake[0]],
@@ -154,10 +154,10 @@ def test_decisions_are_counted_at_the_threshold(bench):
 
 def test_one_class_is_undefined_with_its_reason(bench):
     rivals = bench.rivals(weighting(effort=1.0, xception=1.0))
-    worth = explore_worth.worth(rivals, cell(bench, "folder"), bench.draws)
-    assert np.isnan(worth.estimates["mine"].value)
-    assert "0 fake" in worth.estimates["mine"].note
-    drawn = explore_weights_html.figures(rivals, cell(bench, "folder"), 0.5)
+    found = worth.worth(rivals, cell(bench, "folder"), bench.draws)
+    assert np.isnan(found.estimates["mine"].value)
+    assert "0 fake" in found.estimates["mine"].note
+    drawn = weights_html.figures(rivals, cell(bench, "folder"), 0.5)
     assert "ROC and DET need both" in drawn
 
 
@@ -246,14 +246,14 @@ def test_an_ensemble_without_results_is_named(root, tmp_path):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings), "utf-8")
     (tmp_path / "artifacts").symlink_to(root / "artifacts")
     with pytest.raises(ValueError, match=r"\['new'\].*dvc repro"):
-        explore_tables.load(tmp_path)
+        checkout.load(tmp_path)
 
 
 def test_no_network_is_loaded(root):
     code = f"""
 import sys
 from pathlib import Path
-from deepbench.apps import explore
+from deepbench.apps.explore import page
 box = explore.show(Path({str(root)!r}))
 tabs = box.children[1]
 tabs.selected_index = 1

@@ -8,8 +8,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from deepbench.apps import explore_presets, explore_style, explore_weights_html, explore_worth
-from deepbench.apps.explore_weights import DEVELOPMENT, Rivals, Weighting, Workbench
+from deepbench.apps.explore import presets, style, weights_html, worth
+from deepbench.apps.explore.weights import DEVELOPMENT, Rivals, Weighting, Workbench
 from deepbench.core import blocks
 from deepbench.statistics.ensembles import ENSEMBLES
 from deepbench.statistics.pooling import POOLS
@@ -105,7 +105,7 @@ class WeightsTab:
             *(self.preset, self.rule, *rows, self._headline),
             widgets.Box(fits, layout=widgets.Layout(flex_flow="row wrap")),
             *(self.pooling, self.threshold),
-            widgets.HTML(explore_style.paragraph(ADVICE), layout=WIDE),
+            widgets.HTML(style.paragraph(ADVICE), layout=WIDE),
             *(self.name, self.replace, save, self._status),
         ]
 
@@ -169,9 +169,9 @@ class WeightsTab:
             self._shares[name].value = f"<span class='share'>{100 * share:.0f} %</span>"
         self._rivals = self._bench.rivals(weighting)
         cell = next(c for c in self._bench.cells if c.title == self._cell.value)
-        self._figures.value = explore_style.paragraph(
+        self._figures.value = style.paragraph(
             self._rivals.why, "error"
-        ) + explore_weights_html.figures(self._rivals, cell, self.threshold.value)
+        ) + weights_html.figures(self._rivals, cell, self.threshold.value)
         if self._cost <= AT_ONCE:
             self._intervals()
         else:
@@ -185,16 +185,16 @@ class WeightsTab:
 
     def _tell(self, computing: bool) -> None:
         draws = None if computing else self._bench.draws
-        rows = [explore_worth.worth(self._rivals, cell, draws) for cell in self._bench.cells]
+        rows = [worth.worth(self._rivals, cell, draws) for cell in self._bench.cells]
         chosen = self._rivals.chosen
-        said = explore_style.paragraph(
+        said = style.paragraph(
             f"Best single: {chosen.name or 'none'}, by its AUC on the {DEVELOPMENT} split. "
             f"{chosen.note}".strip()
         )
-        self._table.value = explore_weights_html.auc_table(rows, chosen.name, computing) + said
+        self._table.value = weights_html.auc_table(rows, chosen.name, computing) + said
         # on a telephone the table is far below the sliders
         mine = next(row for row in rows if row.title == self._cell.value)
-        self._headline.value = explore_weights_html.headline(mine, computing)
+        self._headline.value = weights_html.headline(mine, computing)
 
     def _save(self) -> None:
         weighting = self.weighting
@@ -203,7 +203,7 @@ class WeightsTab:
             ensemble = blocks.Ensemble.model_validate(
                 {"rule": weighting.rule, "weights": weighting.used}
             )
-            said = explore_presets.save(path, self.name.value, ensemble, self.replace.value)
+            said = presets.save(path, self.name.value, ensemble, self.replace.value)
         except (ValueError, OSError) as error:
             self._say(str(error))
             return
@@ -212,7 +212,7 @@ class WeightsTab:
         self._say(f"{said}.")
 
     def _say(self, text: str) -> None:
-        self._status.value = explore_style.status(text)
+        self._status.value = style.status(text)
 
 
 def _choice(label: str, options: list[str]) -> widgets.Dropdown:

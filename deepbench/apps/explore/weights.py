@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from deepbench.apps.explore_tables import Stored
+from deepbench.apps.explore.checkout import Stored
 from deepbench.core import tables
 from deepbench.statistics import agreement, pooling, simplex
 from deepbench.statistics.ensembles import ENSEMBLES, Development, unlearnable

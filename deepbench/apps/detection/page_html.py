@@ -6,11 +6,11 @@ from html import escape
 
 import numpy as np
 
-from deepbench.apps import explore_style as style
-from deepbench.apps import explore_svg as svg
+from deepbench.apps.explore import style
+from deepbench.apps.explore import svg
 from deepbench.apps.detection import answers
-from deepbench.apps.explore_style import Cell
-from deepbench.apps.explore_videos_html import THUMBNAIL, picture
+from deepbench.apps.explore.style import Cell
+from deepbench.apps.explore.videos_html import THUMBNAIL, picture
 from deepbench.core.verdicts import Answer, Batch, Decision, Explanation, Failure, FrameAnswer
 from deepbench.media import crops
 

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from deepbench.apps import explore_style as style
-from deepbench.apps import explore_svg as svg
-from deepbench.apps import explore_tables
-from deepbench.apps.explore_gradcam import Explained, Rgb
-from deepbench.apps.explore_style import Cell
-from deepbench.apps.explore_tables import Stored
-from deepbench.apps.explore_videos import Band, said, votes
+from deepbench.apps.explore import style
+from deepbench.apps.explore import svg
+from deepbench.apps.explore import checkout
+from deepbench.apps.explore.gradcam import Explained, Rgb
+from deepbench.apps.explore.style import Cell
+from deepbench.apps.explore.checkout import Stored
+from deepbench.apps.explore.videos import Band, said, votes
 
 THUMBNAIL, QUALITY = 96, 85  # pixels, JPEG
 HEAD = f"{'outcome':<14}{'fake':>6}{'range':>7}{'face px':>9}  {'split':<6}{'method':<16}video"
@@ -42,7 +42,7 @@ def _three(value: float) -> str:
 
 def facts(stored: Stored, video: str, threshold: float) -> str:
     """Who said what, the consensus, and the ledger."""
-    row = explore_tables.one(stored.manifest, video)
+    row = checkout.one(stored.manifest, video)
     kind = f"fake ({row['method']})" if row["label"] else "real"
     rows: list[style.Row] = [
         [
@@ -73,7 +73,7 @@ def _call(prob: float, threshold: float, label: bool) -> str:
 
 
 def _ledger(stored: Stored, video: str) -> str:
-    row = explore_tables.one(stored.ledger, video)
+    row = checkout.one(stored.ledger, video)
     others = f", {row['other_faces']} other faces" if row["other_faces"] else ""
     counts = (
         f"Ledger: {row['frames_decoded']} of {row['frames_expected']} wanted frames decoded, "

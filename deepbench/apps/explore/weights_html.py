@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import expit, logit, ndtri
 
-from deepbench.apps import explore_style as style
-from deepbench.apps import explore_svg as svg
-from deepbench.apps.explore_style import Cell as Shown
-from deepbench.apps.explore_weights import Cell, Rivals
-from deepbench.apps.explore_worth import Shared, Worth, decisions, shared_videos
+from deepbench.apps.explore import style
+from deepbench.apps.explore import svg
+from deepbench.apps.explore.style import Cell as Shown
+from deepbench.apps.explore.weights import Cell, Rivals
+from deepbench.apps.explore.worth import Shared, Worth, decisions, shared_videos
 from deepbench.statistics import metrics
 from deepbench.statistics.curves import Curve
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from deepbench.apps import explore_style, explore_sweeps
-from deepbench.apps.explore_style import Cell
-from deepbench.apps.explore_sweeps import Difference, Run
+from deepbench.apps.explore import style, sweeps
+from deepbench.apps.explore.style import Cell
+from deepbench.apps.explore.sweeps import Difference, Run
 
 AUTO = widgets.Layout(width="auto")
 LABELLED = {"description_width": "6.5rem"}
@@ -38,8 +38,8 @@ class SweepsTab:
         if self.before.options:
             return
         self._say("Reading MLflow and git ...")
-        self._commits = explore_sweeps.revisions(self._root)
-        self._runs = explore_sweeps.logged(self._root)
+        self._commits = sweeps.revisions(self._root)
+        self._runs = sweeps.logged(self._root)
         titles = [NOW, *self._commits, *self._runs]
         for one in (self.before, self.after):
             one.options = titles
@@ -56,8 +56,8 @@ class SweepsTab:
         if title in self._runs:
             return self._runs[title]
         if title == NOW:
-            return explore_sweeps.working(self._root)
-        return explore_sweeps.committed(self._root, self._commits.get(title, title.strip()))
+            return sweeps.working(self._root)
+        return sweeps.committed(self._root, self._commits.get(title, title.strip()))
 
     def _compare(self) -> None:
         if not (self.before.value and self.after.value):
@@ -65,30 +65,30 @@ class SweepsTab:
         try:
             before, after = self._run(self.before.value), self._run(self.after.value)
         except (ValueError, OSError) as error:
-            self._shown.value = explore_style.paragraph(str(error), "error")
+            self._shown.value = style.paragraph(str(error), "error")
             return
         self._shown.value = _settings(before, after) + _figures(before, after, self.words.value)
 
     def _say(self, text: str) -> None:
-        self._status.value = explore_style.status(text)
+        self._status.value = style.status(text)
 
 
 def _settings(before: Run, after: Run) -> str:
-    changes = explore_sweeps.changes(before, after)
+    changes = sweeps.changes(before, after)
     if not changes:
-        return explore_style.paragraph("Both have the same settings.")
+        return style.paragraph("Both have the same settings.")
     head = ["setting", "before", "after"]
-    return explore_style.table(f"{len(changes)} settings differ", head, changes)
+    return style.table(f"{len(changes)} settings differ", head, changes)
 
 
 def _figures(before: Run, after: Run, words: str) -> str:
-    found = explore_sweeps.differences(before, after, words)
+    found = sweeps.differences(before, after, words)
     if not found:
-        return explore_style.paragraph(f"Neither has a figure with {words!r} in its name.")
+        return style.paragraph(f"Neither has a figure with {words!r} in its name.")
     head = ["figure", "before", "after", "after - before"]
     shown = f"the first {MOST_SHOWN} of " if len(found) > MOST_SHOWN else ""
     caption = f"Figures: {shown}{len(found)}, those that differ most first"
-    return explore_style.table(caption, head, [_row(one) for one in found[:MOST_SHOWN]])
+    return style.table(caption, head, [_row(one) for one in found[:MOST_SHOWN]])
 
 
 def _row(one: Difference) -> list[Cell | str]:

@@ -1,6 +1,6 @@
 """Where a page takes files: a place to drop them, buttons, and the webcam.
 
-`detection_intake.js` sends a file in pieces and waits for an answer to each, in JupyterLab and in
+`intake.js` sends a file in pieces and waits for an answer to each, in JupyterLab and in
 Voila alike; a browser that lies about a file is refused here.
 """
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import anywidget
 import traitlets
 
-from deepbench.apps.detection_uploads import Upload
+from deepbench.apps.detection.uploads import Upload
 from deepbench.media import kinds
 
 LIMITS = (
@@ -42,7 +42,7 @@ class Receiver(Protocol):
 class Intake(anywidget.AnyWidget):
     """The widget; `status`, `done` and `total` are what it says of the progress."""
 
-    _esm = Path(__file__).with_name("detection_intake.js").read_text("utf-8")
+    _esm = Path(__file__).with_name("intake.js").read_text("utf-8")
     status = traitlets.Unicode("").tag(sync=True)
     done = traitlets.Int(0).tag(sync=True)
     total = traitlets.Int(0).tag(sync=True)  # 0 = nothing goes on

@@ -7,8 +7,8 @@ import pandas as pd
 from jaxtyping import Bool, Float, Float64
 from scipy.special import expit
 
-from deepbench.apps import explore_tables
-from deepbench.apps.explore_tables import Stored
+from deepbench.apps.explore import checkout
+from deepbench.apps.explore.checkout import Stored
 from deepbench.core import tables
 from deepbench.media import crops as stored_crops
 from deepbench.media import spectrum, treatments
@@ -119,7 +119,7 @@ def band(stored: Stored, dataset: str) -> Band:
     wanted = (facts["dataset"] == dataset) & (facts["split"] == "test") & ~facts["label"]
     reals = set(facts.loc[wanted, "video_id"])
     try:
-        rings = explore_tables.rings(stored, dataset, sorted(reals), spectrum.RINGS)
+        rings = checkout.rings(stored, dataset, sorted(reals), spectrum.RINGS)
     except FileNotFoundError as error:
         return Band(nothing, nothing, f"no band of reals: {error}")
     rings = rings[np.isfinite(rings).all(axis=1)]
@@ -158,8 +158,8 @@ def said(stored: Stored, video: str) -> pd.DataFrame:
 
 def frames(stored: Stored, video: str) -> pd.DataFrame:
     """The stored crops of one video."""
-    dataset = str(explore_tables.one(stored.manifest, video)["dataset"])
-    return explore_tables.crops(stored, dataset, video)
+    dataset = str(checkout.one(stored.manifest, video)["dataset"])
+    return checkout.crops(stored, dataset, video)
 
 
 def methods(stored: Stored, dataset: str) -> list[str]:

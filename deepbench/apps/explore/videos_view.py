@@ -5,11 +5,11 @@ from typing import Any
 import ipywidgets as widgets
 import pandas as pd
 
-from deepbench.apps import explore_style, explore_tables, explore_videos
-from deepbench.apps import explore_videos_html as html
-from deepbench.apps.explore_gradcam import Explained, Explainer, Rgb
-from deepbench.apps.explore_tables import Stored
-from deepbench.apps.explore_videos import ANY, OUTCOMES, QUALITIES, Band, Filter
+from deepbench.apps.explore import style, checkout, videos
+from deepbench.apps.explore import videos_html as html
+from deepbench.apps.explore.gradcam import Explained, Explainer, Rgb
+from deepbench.apps.explore.checkout import Stored
+from deepbench.apps.explore.videos import ANY, OUTCOMES, QUALITIES, Band, Filter
 from deepbench.media import crops as stored_crops
 
 AUTO = widgets.Layout(width="auto")
@@ -55,7 +55,7 @@ class VideosTab:
         self.scorer = _choice("Scorer", settings.scorers)
         self.scorer.value = first
         self.dataset = _choice("Data set", [ANY, *settings.datasets])
-        self.method = _choice("Method", [ANY, *explore_videos.methods(self._stored, ANY)])
+        self.method = _choice("Method", [ANY, *videos.methods(self._stored, ANY)])
         self.outcome = _choice("Outcome", [ANY, *OUTCOMES])
         self.quality = _choice("Quality", [ANY, *QUALITIES])
         self.disagreement = widgets.FloatSlider(
@@ -77,7 +77,7 @@ class VideosTab:
         ]
 
     def _methods(self, dataset: str) -> None:
-        options = [ANY, *explore_videos.methods(self._stored, dataset)]
+        options = [ANY, *videos.methods(self._stored, dataset)]
         kept = self.method.value if self.method.value in options else ANY
         with self.method.hold_trait_notifications():
             self.method.options = options
@@ -94,9 +94,9 @@ class VideosTab:
             self.quality.value, self.disagreement.value,
         )  # fmt: skip
         table = self._overview(self.scorer.value)
-        found = explore_videos.choose(table, wanted)
+        found = videos.choose(table, wanted)
         listed = f"; the first {MOST_LISTED} are listed" if len(found) > MOST_LISTED else ""
-        self._shown["count"].value = explore_style.status(
+        self._shown["count"].value = style.status(
             f"{len(found)} of {len(table)} videos{listed}. What the detectors disagree on most "
             "comes first."
         )
@@ -111,7 +111,7 @@ class VideosTab:
 
     def _overview(self, scorer: str) -> pd.DataFrame:
         if scorer not in self._tables:
-            made = explore_videos.overview(self._stored, scorer, self._threshold)
+            made = videos.overview(self._stored, scorer, self._threshold)
             self._tables[scorer] = made
         return self._tables[scorer]
 
@@ -128,7 +128,7 @@ class VideosTab:
                 shown[name].value = ""
             return
         shown["facts"].value = html.facts(self._stored, video, self._threshold)
-        self._crops = explore_videos.frames(self._stored, video)
+        self._crops = videos.frames(self._stored, video)
         self._pictures = [stored_crops.decode(png) for png in self._crops["png"]]
         self.frame.disabled = self.explain.disabled = not self._pictures
         self.frame.max = max(0, len(self._pictures) - 1)
@@ -146,16 +146,16 @@ class VideosTab:
             return
         shown = self._shown
         if self._crops is None or not self._pictures:
-            shown["strip"].value = explore_style.paragraph("No face of this video is stored.")
+            shown["strip"].value = style.paragraph("No face of this video is stored.")
             shown["figures"].value = shown["maps"].value = shown["status"].value = ""
             return
         place = min(self.frame.value, len(self._pictures) - 1)
         row, video = self._crops.iloc[place], self.videos.value
         frames = [int(frame) for frame in self._crops["frame"]]
         shown["strip"].value = html.strip(self._pictures, frames, place)
-        table = explore_videos.timeline(self._stored, video)
+        table = videos.timeline(self._stored, video)
         drawn = html.timeline(table, frames[place], self._threshold) if len(table) else ""
-        drawn += html.spectrum(explore_videos.rings_of(row["png"]), self._band(video))
+        drawn += html.spectrum(videos.rings_of(row["png"]), self._band(video))
         shown["figures"].value = f'<div class="figures">{drawn}</div>'
         self._say(f"Frame {frames[place]}, {place + 1} of {len(frames)}.")
         shown["maps"].value = ""
@@ -166,9 +166,9 @@ class VideosTab:
             )
 
     def _band(self, video: str) -> Band:
-        dataset = str(explore_tables.one(self._stored.manifest, video)["dataset"])
+        dataset = str(checkout.one(self._stored.manifest, video)["dataset"])
         if dataset not in self._bands:
-            self._bands[dataset] = explore_videos.band(self._stored, dataset)
+            self._bands[dataset] = videos.band(self._stored, dataset)
         return self._bands[dataset]
 
     def _explained(self, key: tuple[str, int, int], rgb: Rgb) -> list[Explained]:
@@ -182,7 +182,7 @@ class VideosTab:
         return self._maps[key]
 
     def _say(self, text: str) -> None:
-        self._shown["status"].value = explore_style.status(text)
+        self._shown["status"].value = style.status(text)
 
 
 def _named(row: dict[Any, Any]) -> dict[str, object]:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from deepbench.apps import detection_page_html as html
-from deepbench.apps import explore_style
+from deepbench.apps.detection import page_html as html
+from deepbench.apps.explore import style
 from deepbench.apps.detection import answers, asking, documents, examiner, explaining, many
-from deepbench.apps.detection_intake import Intake, sentence
-from deepbench.apps.detection_uploads import Upload
+from deepbench.apps.detection.intake import Intake, sentence
+from deepbench.apps.detection.uploads import Upload
 from deepbench.core import blocks, params
 from deepbench.core.verdicts import Answer, Batch, Explanation, Failure, Progress
 from deepbench.media import kinds
 
-CSS = f"<style>{Path(__file__).with_name('detection_page.css').read_text('utf-8')}</style>"
+CSS = f"<style>{Path(__file__).with_name('page.css').read_text('utf-8')}</style>"
 AUTO = widgets.Layout(width="auto")
 LABELLED = {"description_width": "6.5rem"}
 WRAP = widgets.Layout(flex_flow="row wrap")
@@ -30,10 +30,10 @@ def show(root: Path = Path()) -> widgets.Widget:
     try:
         settings = params.load(root / "params.yaml")
     except (ValueError, OSError) as error:
-        box = widgets.VBox([widgets.HTML(explore_style.paragraph(sentence(error), "error"))])
+        box = widgets.VBox([widgets.HTML(style.paragraph(sentence(error), "error"))])
     else:
         box = Page(root, settings).box
-    box.children = (widgets.HTML(explore_style.CSS + CSS), *box.children)
+    box.children = (widgets.HTML(style.CSS + CSS), *box.children)
     box.add_class("explore")
     box.add_class("detect")
     return box
@@ -116,7 +116,7 @@ class Page:
     def fail(self, sentence: str) -> None:
         """Tell why nothing can be examined."""
         self.intake.say("There is no verdict.")
-        self._shown["result"].value = explore_style.paragraph(sentence, "error")
+        self._shown["result"].value = style.paragraph(sentence, "error")
 
     def close(self) -> None:
         """Show what there is."""

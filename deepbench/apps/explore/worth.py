@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import logit
 
-from deepbench.apps.explore_weights import Cell, Rivals, Scores
+from deepbench.apps.explore.weights import Cell, Rivals, Scores
 from deepbench.statistics import delong, simplex
 from deepbench.statistics.curves import Confusion
 from deepbench.statistics.intervals import Draws, Estimate, Sample, estimate

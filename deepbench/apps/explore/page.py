@@ -10,31 +10,31 @@ import ipywidgets as widgets
 from IPython.core.display import Javascript
 from IPython.core.display_functions import display
 
-from deepbench.apps import explore_style, explore_tables
-from deepbench.apps.explore_sweeps_view import SweepsTab
-from deepbench.apps.explore_tables import Stored
-from deepbench.apps.explore_videos_view import VideosTab
-from deepbench.apps.explore_weights import Workbench
-from deepbench.apps.explore_weights_view import WeightsTab
+from deepbench.apps.explore import style, checkout
+from deepbench.apps.explore.sweeps_view import SweepsTab
+from deepbench.apps.explore.checkout import Stored
+from deepbench.apps.explore.videos_view import VideosTab
+from deepbench.apps.explore.weights import Workbench
+from deepbench.apps.explore.weights_view import WeightsTab
 
 
 def show(root: Path = Path()) -> widgets.Widget:
     """The explorer of a checkout; where its tables are not made yet, a sentence that says so."""
     try:
-        stored = explore_tables.load(root)
+        stored = checkout.load(root)
     except (ValueError, OSError) as error:
-        box = widgets.HTML(explore_style.CSS + explore_style.paragraph(str(error), "error"))
+        box = widgets.HTML(style.CSS + style.paragraph(str(error), "error"))
         box.add_class("explore")
         return box
     sweeps = SweepsTab(root)
     tabs = widgets.Tab([WeightsTab(Workbench(stored)).box, VideosTab(stored).box, sweeps.box])
     tabs.titles = ("Weights", "Videos", "Sweeps")
     tabs.observe(lambda change: sweeps.open() if change["new"] == 2 else None, "selected_index")
-    top = explore_style.CSS + _banner(stored)
+    top = style.CSS + _banner(stored)
     box = widgets.VBox([widgets.HTML(top), tabs])
     box.add_class("explore")
     # IPython has no types for these two
-    display(Javascript(explore_style.NAMES))  # type: ignore[no-untyped-call]
+    display(Javascript(style.NAMES))  # type: ignore[no-untyped-call]
     return box
 
 
@@ -43,4 +43,4 @@ def _banner(stored: Stored) -> str:
     if not stored.demo:
         return ""
     text = f"Demo weights ({', '.join(stored.demo)}): they know the sample pack's fakes only."
-    return explore_style.paragraph(text, "banner")
+    return style.paragraph(text, "banner")

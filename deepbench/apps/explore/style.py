@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).parent
-CSS = f"<style>{(FOLDER / 'explore.css').read_text('utf-8')}</style>"
-NAMES = (FOLDER / "explore.js").read_text("utf-8")
+CSS = f"<style>{(FOLDER / 'page.css').read_text('utf-8')}</style>"
+NAMES = (FOLDER / "page.js").read_text("utf-8")
 
 
 class Cell(NamedTuple):

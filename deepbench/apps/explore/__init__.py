@@ -1,0 +1,1 @@
+"""Explore the results: weights, videos, sweeps."""

@@ -87,6 +87,9 @@ class Params(Block):
                 f"and the scorer {FREQUENCY!r} need names of their own"
             )
             raise ValueError(msg)
+        if strangers := sorted(set(self.scores.openvino) - set(self.detectors)):
+            msg = f"scores.openvino names {strangers}, not among the detectors {self.detectors}"
+            raise ValueError(msg)
         for name, ensemble in self.videos.ensembles.items():
             self._can_score(name, ensemble)
         return self

@@ -8,9 +8,8 @@ import detect_answers as made
 import numpy as np
 import pytest
 
+from deepbench.apps.detection import answers, documents, examiner, explaining, page_html
 from deepbench.apps.detection import page as pages
-from deepbench.apps.detection import page_html
-from deepbench.apps.detection import answers, documents, examiner, explaining
 from deepbench.apps.detection.uploads import Upload
 from deepbench.core.verdicts import Batch, Failure, Progress
 

@@ -8,7 +8,7 @@ import planted
 import pytest
 
 from deepbench import scores
-from deepbench.apps.explore import gradcam, checkout, videos
+from deepbench.apps.explore import checkout, gradcam, videos
 from deepbench.apps.explore import videos_html as html
 from deepbench.apps.explore.videos import Filter
 from deepbench.apps.explore.videos_view import VideosTab

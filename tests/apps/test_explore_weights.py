@@ -12,7 +12,7 @@ from scipy.special import logit
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from deepbench import videos
-from deepbench.apps.explore import page, checkout, weights_html, worth
+from deepbench.apps.explore import checkout, page, weights_html, worth
 from deepbench.apps.explore.weights import Weighting, Workbench
 from deepbench.apps.explore.weights_view import WeightsTab
 from deepbench.core import tables
@@ -237,7 +237,7 @@ def test_a_saved_weighting_reaches_params(tab, root):
 
 def test_the_explorer_of_an_empty_checkout_says_what_to_run(root, tmp_path):
     (tmp_path / "params.yaml").write_text((root / "params.yaml").read_text("utf-8"), "utf-8")
-    assert "dvc repro" in explore.show(tmp_path).value
+    assert "dvc repro" in page.show(tmp_path).value
 
 
 def test_an_ensemble_without_results_is_named(root, tmp_path):
@@ -254,7 +254,7 @@ def test_no_network_is_loaded(root):
 import sys
 from pathlib import Path
 from deepbench.apps.explore import page
-box = explore.show(Path({str(root)!r}))
+box = page.show(Path({str(root)!r}))
 tabs = box.children[1]
 tabs.selected_index = 1
 print("torch" in sys.modules, "mlflow" in sys.modules, len(tabs.children))

@@ -58,6 +58,10 @@ def weights(settings, ensemble):
         (lambda s: s["manifest"].update(splits=["test"]), "it needs val in manifest.splits"),
         (lambda s: s.update(development="dfd"), "development 'dfd' is not one of the datasets"),
         (lambda s: s.update(development=""), "a data set as development .found ''"),
+        (
+            lambda s: s["scores"].update(openvino=["vgg"]),
+            r"scores\.openvino names \['vgg'\], not",
+        ),
         (lambda s: s["faces"].update(crop="dlib"), "crop 'dlib' needs the file"),
         (lambda s: s["faces"].update(landmark_model="a.dat"), "'aligned' with landmark_model 'a"),
     ],

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from deepbench.apps.detection import page_html as html
-from deepbench.apps.explore import style
 from deepbench.apps.detection import answers, asking, documents, examiner, explaining, many
+from deepbench.apps.detection import page_html as html
 from deepbench.apps.detection.intake import Intake, sentence
 from deepbench.apps.detection.uploads import Upload
+from deepbench.apps.explore import style
 from deepbench.core import blocks, params
 from deepbench.core.verdicts import Answer, Batch, Explanation, Failure, Progress
 from deepbench.media import kinds

@@ -6,9 +6,8 @@ from html import escape
 
 import numpy as np
 
-from deepbench.apps.explore import style
-from deepbench.apps.explore import svg
 from deepbench.apps.detection import answers
+from deepbench.apps.explore import style, svg
 from deepbench.apps.explore.style import Cell
 from deepbench.apps.explore.videos_html import THUMBNAIL, picture
 from deepbench.core.verdicts import Answer, Batch, Decision, Explanation, Failure, FrameAnswer

@@ -10,9 +10,9 @@ import ipywidgets as widgets
 from IPython.core.display import Javascript
 from IPython.core.display_functions import display
 
-from deepbench.apps.explore import style, checkout
-from deepbench.apps.explore.sweeps_view import SweepsTab
+from deepbench.apps.explore import checkout, style
 from deepbench.apps.explore.checkout import Stored
+from deepbench.apps.explore.sweeps_view import SweepsTab
 from deepbench.apps.explore.videos_view import VideosTab
 from deepbench.apps.explore.weights import Workbench
 from deepbench.apps.explore.weights_view import WeightsTab

@@ -10,12 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from deepbench.apps.explore import style
-from deepbench.apps.explore import svg
-from deepbench.apps.explore import checkout
+from deepbench.apps.explore import checkout, style, svg
+from deepbench.apps.explore.checkout import Stored
 from deepbench.apps.explore.gradcam import Explained, Rgb
 from deepbench.apps.explore.style import Cell
-from deepbench.apps.explore.checkout import Stored
 from deepbench.apps.explore.videos import Band, said, votes
 
 THUMBNAIL, QUALITY = 96, 85  # pixels, JPEG

@@ -5,10 +5,10 @@ from typing import Any
 import ipywidgets as widgets
 import pandas as pd
 
-from deepbench.apps.explore import style, checkout, videos
+from deepbench.apps.explore import checkout, style, videos
 from deepbench.apps.explore import videos_html as html
-from deepbench.apps.explore.gradcam import Explained, Explainer, Rgb
 from deepbench.apps.explore.checkout import Stored
+from deepbench.apps.explore.gradcam import Explained, Explainer, Rgb
 from deepbench.apps.explore.videos import ANY, OUTCOMES, QUALITIES, Band, Filter
 from deepbench.media import crops as stored_crops
 

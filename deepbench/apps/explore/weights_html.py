@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import expit, logit, ndtri
 
-from deepbench.apps.explore import style
-from deepbench.apps.explore import svg
+from deepbench.apps.explore import style, svg
 from deepbench.apps.explore.style import Cell as Shown
 from deepbench.apps.explore.weights import Cell, Rivals
 from deepbench.apps.explore.worth import Shared, Worth, decisions, shared_videos

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float32
 from tqdm import tqdm
 
-from deepbench.core import blocks, digests, plugins, shards, tables
+from deepbench.core import blocks, digests, plugins, recorded, shards, tables
 from deepbench.detectors import batches, likeness, openvino_runtime, precision
 from deepbench.detectors.network import Network
 from deepbench.media import crops
@@ -47,10 +47,18 @@ def preprocessing(detector: str, profile: str) -> plugins.Preprocessing:
 def find_weights(folder: Path, detector: str) -> Path:
     """The one checkpoint of a detector: the published file if it is there, else the only other.
 
+    Says on stderr if it is not the one that `weights.dvc` in git records.
+
     Raises:
         FileNotFoundError: no checkpoint in the folder.
         ValueError: several, none of which has the published name.
     """
+    found = _the_one(folder, detector)
+    recorded.tell(found)
+    return found
+
+
+def _the_one(folder: Path, detector: str) -> Path:
     card: plugins.DetectorCard = plugins.load("detectors", detector).CARD
     published = folder / card.weights
     if published.exists():

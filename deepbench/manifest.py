@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from deepbench.core import blocks, plugins, tables
+from deepbench.core import blocks, files, gaps, plugins, tables
 from deepbench.core.tables import REAL, VideoRow
-from deepbench.datasets import listing
+from deepbench.datasets import contents, official
+from deepbench.sample import pack
 
 
 class Filter(NamedTuple):
@@ -32,6 +33,7 @@ class Manifest(NamedTuple):
     videos: pd.DataFrame  # tables.MANIFEST
     counts: pd.DataFrame  # split, method, compression, expected (official), found (on disk)
     notes: list[str]
+    gaps: list[gaps.Gap]  # what is missing; without manifest.allow_incomplete there is nothing
 
 
 def build(dataset: str, root: Path, settings: blocks.Manifest) -> Manifest:
@@ -39,33 +41,87 @@ def build(dataset: str, root: Path, settings: blocks.Manifest) -> Manifest:
 
     Raises:
         FileNotFoundError: there is no folder at `root`.
-        ValueError: no video is left, ids repeat, or a cluster lies in two splits.
+        ValueError: no video is left, ids repeat, a cluster lies in two splits, labels contradict
+            each other, or the data set is incomplete (core/gaps.py) and that is not allowed.
     """
     source = plugins.load("datasets", dataset)
-    if not root.is_dir():
-        msg = (
-            f"data set {dataset}: no folder at {root}; run 'deepbench sample' for the sample pack, "
-            f"or set roots.{dataset}.path in params.yaml (README, section on data)"
-        )
-        raise FileNotFoundError(msg)
+    _refuse_no_folder(dataset, root)
     everything: list[VideoRow] = list(source.list_videos(root))
     if not everything:
         msg = f"data set {dataset}: no videos in {root}; its layout is\n{source.CARD.layout}"
         raise ValueError(msg)
+    _refuse_outside(everything)
     _refuse_repeated(everything)
     rows = _select(dataset, everything, settings)
     _refuse_mixed(dataset, rows)
     videos = tables.from_rows(tables.MANIFEST, rows)
     videos = videos.sort_values("video_id", ignore_index=True)
     tables.check(tables.MANIFEST, videos)
-    here = listing.present(root, rows)
+    disjoint = getattr(source, "SPLITS_ARE_DISJOINT", True)
+    leaks = _leaks(disjoint, rows)
+    found = contents.inspect(root, rows)
+    here = [content.row for content in found if not content.fault]
+    missing = [
+        *contents.gaps(found),
+        *(source.gaps(root, rows) if hasattr(source, "gaps") else []),
+        *(
+            _of_sample(root)
+            if pack.holds_sample(root)
+            else official.gaps(source, everything, here, settings)
+        ),
+    ]
+    _refuse_incomplete(dataset, missing, settings)
     notes = [
         *_filter_notes(everything, rows, settings),
-        *_leaks(getattr(source, "SPLITS_ARE_DISJOINT", True), rows),
-        *_lost(rows, here),
+        *leaks,
+        *contents.contradictions(contents.copies(found), disjoint),
+        *(gap.sentence for gap in missing),
         *(source.notes(root, everything) if hasattr(source, "notes") else []),
     ]
-    return Manifest(videos, _counts(source.CARD, rows, here), notes)
+    return Manifest(videos, _counts(source.CARD, rows, here), notes, missing)
+
+
+def _refuse_no_folder(dataset: str, root: Path) -> None:
+    fault = files.folder_fault(root)
+    if fault:
+        what = "no folder" if fault == files.ABSENT else f"{fault} instead of a folder"
+        msg = (
+            f"data set {dataset}: {what} at {root}; run 'deepbench sample' for the sample pack, "
+            f"or set roots.{dataset}.path in params.yaml (README, section on data)"
+        )
+        raise FileNotFoundError(msg)
+
+
+def _of_sample(root: Path) -> list[gaps.Gap]:
+    """The sample pack is held against its own list of files."""
+    lost, total = pack.missing(root)
+    if not lost:
+        return []
+    sentence = (
+        f"{len(lost):,} of {total:,} files of the sample pack are not here, first {lost[0]}; empty "
+        "data/ and run 'deepbench sample' for all of them, or take the rest of the sample away"
+    )
+    return [gaps.Gap("absent", len(lost), total, sentence)]
+
+
+def _refuse_incomplete(dataset: str, missing: list[gaps.Gap], settings: blocks.Manifest) -> None:
+    if missing and not settings.allow_incomplete:
+        told = "\n".join(f"- {gap.sentence}" for gap in missing)
+        msg = (
+            f"data set {dataset} is incomplete:\n{told}\n{gaps.CURE}, or take {dataset} out of "
+            "datasets and roots"
+        )
+        raise ValueError(msg)
+
+
+def _refuse_outside(rows: list[VideoRow]) -> None:
+    outside = [r.path for r in rows if r.path.startswith("/") or ".." in r.path.split("/")]
+    if outside:
+        msg = (
+            f"{len(outside):,} paths lead out of the data set's folder, first {outside[0]}; its "
+            "labels must name files in it"
+        )
+        raise ValueError(msg)
 
 
 def _refuse_repeated(rows: list[VideoRow]) -> None:
@@ -158,17 +214,6 @@ def _leaks(splits_are_disjoint: bool, rows: list[VideoRow]) -> list[str]:
     return [
         f"the official split shares {len(shared)} of {len(splits)} identities between splits, "
         f"first {shared[0]}: do not tune on one split and report another"
-    ]
-
-
-def _lost(rows: list[VideoRow], here: list[VideoRow]) -> list[str]:
-    on_disk = {row.path for row in here}
-    lost = [row.path for row in rows if row.path not in on_disk]
-    if not lost:
-        return []
-    return [
-        f"{len(lost):,} of {len(rows):,} listed videos are not on disk, first {lost[0]}; "
-        "they stay in the manifest and count as missing"
     ]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepbench.core import params, plugins, tables, timings
+from deepbench.core import gaps, params, plugins, recorded, tables, timings
 from deepbench.reporting import (
     ablation,
     analyses,
@@ -21,7 +21,14 @@ from deepbench.reporting import (
     scoreboard,
     tracking,
 )
-from deepbench.reporting.inputs import Component, Inputs, ScoreRun, read_external, read_run
+from deepbench.reporting.inputs import (
+    Component,
+    Inputs,
+    ScoreRun,
+    incomplete,
+    read_external,
+    read_run,
+)
 from deepbench.sample import pack
 from deepbench.statistics import deepfakebench
 
@@ -67,6 +74,7 @@ def collect(root: Path = Path()) -> Inputs:
         runs=runs,
         components=components,
         samples=tuple(n for n in names if pack.holds_sample(root / settings.roots[n].path)),
+        gaps={name: gaps.read(artifacts / "manifest" / f"{name}.json") for name in names},
         state=provenance.state(root, settings),
     )
 
@@ -96,24 +104,35 @@ def publish(root: Path = Path()) -> Path:
         FileNotFoundError: the report stage has not run.
         ValueError: the recorded page has not exactly one place to fill.
     """
-    recorded = root / RECORDED
-    if not recorded.exists():
+    made = root / RECORDED
+    if not made.exists():
         msg = f"no {RECORDED}; run the stage that makes it: dvc repro report"
         raise FileNotFoundError(msg)
-    text = recorded.read_text("utf-8")
-    for place in (page.PLACEHOLDER, page.LATENCY):
+    text = made.read_text("utf-8")
+    for place in (page.PLACEHOLDER, page.LATENCY, page.RECORDED):
         if text.count(place) != 1:
             msg = (
                 f"{RECORDED} has {text.count(place)} times {place!r}, not once; make it anew: "
                 "dvc repro -f -s report"
             )
             raise ValueError(msg)
-    facts = {"pages": _pages(root / "reports"), "facts": provenance.checkout(root)}
+    compared = [recorded.compare(root, name) for name in recorded.TRACKED]
+    against = {f"Files in {one.name}/": one.sentence for one in compared}
+    facts = {"pages": _pages(root / "reports"), "facts": provenance.checkout(root) | against}
+    text = text.replace(page.RECORDED, html.render("recorded.html", _changes(compared)))
     filled = text.replace(page.LATENCY, html.render("latency.html", _latency(root)))
     checkout = ablation.section(root) + html.render("checkout.html", facts)
     filled = filled.replace(page.PLACEHOLDER, checkout)
     (root / PUBLISHED).write_text(filled, "utf-8")
     return root / PUBLISHED
+
+
+def _changes(compared: list[recorded.Compared]) -> dict[str, object]:
+    """What data and weights have that git does not record."""
+    return {
+        "folders": [one.name for one in compared if one.changes],
+        "changes": [line for one in compared for line in recorded.spelt(one.changes)],
+    }
 
 
 def _latency(root: Path) -> dict[str, object]:
@@ -183,6 +202,11 @@ def finish(root: Path = Path()) -> list[str]:
             if _is_demo(inputs)
             else []
         ),
+        *(
+            f"Incomplete data, {name}: {'; '.join(told)}"
+            for name, told in incomplete(inputs).items()
+        ),
+        *recorded.warnings(root),
         f"Results: {drift.from_commit(root)}",
         f"MLflow: state {state} as run {run.run_id}",
         f"Report: {page_path}",

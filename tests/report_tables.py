@@ -16,7 +16,7 @@ from PIL import Image
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from deepbench.core import evidence, params, tables
+from deepbench.core import evidence, gaps, params, tables
 from deepbench.reporting import analyses, gallery
 from deepbench.reporting.analyses import Explanations
 from deepbench.reporting.inputs import Component, Exhibit, Inputs, ScoreRun
@@ -261,6 +261,7 @@ def anew() -> Inputs:
         runs=runs,
         components=names,
         samples=tuple(METHODS),
+        gaps=dict.fromkeys(METHODS, ()),
         state=State("c0ffee" * 10 + "c0de", "sha256 of the stages in dvc.lock", data),
     )
 
@@ -276,6 +277,7 @@ def checkout(root: Path) -> Inputs:
     for name in METHODS:
         own = made.manifest[made.manifest["dataset"] == name]
         tables.write(tables.MANIFEST, own, artifacts / f"manifest/{name}.parquet")
+        gaps.write(list(made.gaps[name]), artifacts / f"manifest/{name}.json")
         losses = made.ledger[made.ledger["video_id"].isin(own["video_id"])]
         tables.write(tables.LEDGER, losses, artifacts / f"faces/{name}/ledger-00000.parquet")
     scores = frame_scores(made.videos, made.settings)

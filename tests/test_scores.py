@@ -148,6 +148,29 @@ def test_a_score_that_is_no_number_is_refused(tmp_path):
         scores.score(tmp_path / "faces", tmp_path / "out", broken, FACTS, batch_size=4)
 
 
+class Blind(Redness):
+    """What a last layer of zeros says."""
+
+    def forward(self, x):
+        return super().forward(x) * 0 + 1
+
+
+def test_the_same_score_for_all_crops_is_refused(tmp_path):
+    network = Network(Blind().eval(), PLAIN, torch.device("cpu"), torch.float32, "")
+    write_faces(tmp_path / "faces", ["v0", "v1"], count=10)
+    with pytest.raises(ValueError, match=r"redness gives all 20 crops the same log-odds \(0\), th"):
+        run(tmp_path / "faces", tmp_path / "out", network)
+    # also when its scores stand already
+    with pytest.raises(ValueError, match="sees nothing; get the file anew"):
+        run(tmp_path / "faces", tmp_path / "out", network)
+
+
+def test_equal_pictures_may_have_equal_scores(network, tmp_path):
+    rows = [row | {"frame": i} for i, row in enumerate(10 * list(crops("v", 1)))]
+    stored.write(tables.FACES, tmp_path / "faces", rows, videos=3)
+    assert run(tmp_path / "faces", tmp_path / "out", network)[0]["fake_logit"].nunique() == 1
+
+
 def test_no_face_at_all_is_an_empty_table(tmp_path, network):
     stored.write(tables.FACES, tmp_path / "faces", [])
     table, _ = run(tmp_path / "faces", tmp_path / "out", network)

@@ -17,6 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from deepbench.apps import adoption
 from deepbench.core import params, processes
 
 # In the order of the pipeline; the report follows alone.
@@ -46,6 +47,7 @@ def repro(root: Path, jobs: int) -> list[Path]:
     """
     settings = params.load(root / "params.yaml")
     check(root, settings)
+    adoption.warn(root)
     removed = prune(root, settings)
     if _dvc(root, ["status", "--quiet"]).returncode and jobs > 1:
         listed = _dvc(root, ["stage", "list", "--name-only"])
@@ -97,6 +99,7 @@ def check(root: Path, settings: params.Params) -> None:
         for name, place in settings.external.items()
         if not (root / place.path).exists()
     ]
+    faults += adoption.unrecordable(root)
     if faults:
         raise ValueError("\n".join(faults))
 
@@ -108,8 +111,8 @@ def prune(root: Path, settings: params.Params) -> list[Path]:
     records of them. Returns what was removed.
     """
     artifacts = root / "artifacts"
-    tables = sorted((artifacts / "manifest").glob("*.parquet"))
-    stale = [path for path in tables if path.stem not in settings.datasets]
+    files = sorted((artifacts / "manifest").glob("*.*"))
+    stale = [path for path in files if path.stem not in settings.datasets]
     for kind in ("faces", "scores", "frequency"):
         folders = [path for path in sorted((artifacts / kind).glob("*")) if path.is_dir()]
         known = [*settings.datasets, *(["external", "frequency"] if kind == "scores" else [])]

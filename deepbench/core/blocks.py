@@ -27,6 +27,7 @@ class Manifest(Block):
     splits: list[Literal["train", "val", "test"]]
     compressions: list[Literal["raw", "c23", "c40"]]
     methods: list[str]
+    allow_incomplete: bool
 
 
 class Faces(Block):

@@ -4,10 +4,12 @@ import ast
 import hashlib
 import json
 import sqlite3
+import stat
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 PACKAGE = Path(__file__).parents[1]
 FRESH = 2_000_000_000  # nanoseconds in which a second change of a file may leave its time alone
@@ -39,18 +41,24 @@ def versions(*packages: str) -> dict[str, str]:
     return {name: _version(name) for name in packages}
 
 
+class NotAFileError(OSError):
+    """What a pipe, a socket or a device has in the place of a digest."""
+
+
 class Contents:
-    """SHA-256 of files, each read once: as long as size, time and inode stay, it is remembered.
+    """Digests of files, each read once: as long as size, time and inode stay, it is remembered.
 
     The memory is a file of SQLite that several stages may use at once. Nothing but time is lost
     with it.
     """
 
-    def __init__(self, memory: Path) -> None:
+    def __init__(self, memory: Path, algorithm: Literal["sha256", "md5"] = "sha256") -> None:
         memory.parent.mkdir(parents=True, exist_ok=True)
         self._known = sqlite3.connect(memory, timeout=60)
+        self._algorithm, self._table = algorithm, "files" if algorithm == "sha256" else "files_md5"
         self._known.execute(
-            "create table if not exists files (path text primary key, state text, sha256 text)"
+            f"create table if not exists {self._table} "
+            f"(path text primary key, state text, {algorithm} text)"
         )
 
     def __enter__(self) -> "Contents":
@@ -79,17 +87,21 @@ class Contents:
 
     def _of_file(self, path: Path) -> str:
         now = path.stat()
+        if not stat.S_ISREG(now.st_mode):  # a pipe would hang its reader
+            raise NotAFileError
         state = f"{now.st_size} {now.st_mtime_ns} {now.st_ino}"
         place = str(path.absolute())
         row = self._known.execute(
-            "select sha256 from files where path = ? and state = ?", (place, state)
+            f"select {self._algorithm} from {self._table} where path = ? and state = ?",
+            (place, state),
         ).fetchone()
         if row:
             return str(row[0])
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = hashlib.file_digest(file, self._algorithm).hexdigest()
         if time.time_ns() - now.st_mtime_ns > FRESH:
-            self._known.execute("replace into files values (?, ?, ?)", (place, state, found))
+            row = (place, state, found)
+            self._known.execute(f"replace into {self._table} values (?, ?, ?)", row)
         return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deepbench.core.plugins import DatasetCard
 from deepbench.core.tables import REAL, VideoRow
-from deepbench.datasets import listing
+from deepbench.datasets import labels, listing
 
 LIST = "List_of_testing_videos.txt"
 FAKES = "Celeb-synthesis"
@@ -103,7 +103,7 @@ def _row(item: str, path: str, in_test: bool) -> VideoRow:
 
 def _read_list(root: Path) -> set[str]:
     path = listing.child(root, LIST)
-    if not path.is_file():
+    if not labels.has_file(path):
         msg = (
             f"{path} is missing; it comes with Celeb-DF-v2 and says which videos are the test "
             "set: copy it from the archive into this folder"
@@ -111,7 +111,7 @@ def _read_list(root: Path) -> set[str]:
         raise FileNotFoundError(msg)
     spelt = {folder.lower(): folder for folder in NAMES}
     items: set[str] = set()
-    for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(labels.text(path).splitlines(), 1):
         if not line.strip():
             continue
         entry = re.fullmatch(r"([01])\s+([\w-]+)/(\w+)\.mp4", line.strip())

@@ -4,16 +4,17 @@ Take `faces.crop: whole` with it: the frames are the crops. The format of the li
 preprocessing/rearrange.py in github.com/SCLBD/DeepfakeBench.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from deepbench.core import files
+from deepbench.core.gaps import Gap
 from deepbench.core.plugins import DatasetCard
 from deepbench.core.tables import REAL, VideoRow
-from deepbench.datasets import listing
+from deepbench.datasets import labels, listing
 
 # its names of the classes
 FF = ("FF-DF", "FF-F2F", "FF-FS", "FF-NT", "FF-FH")
@@ -29,6 +30,14 @@ REALS = (
 PERSONS = {
     **dict.fromkeys(("CelebDFv1", "CelebDFv2"), r"(id\d+)_.*"),
     **dict.fromkeys(("DFDCP", "DFD", "UADFV"), r"([^_]+)_.*"),
+}
+# what the folders of the data sets themselves say: the class, or real, or any kind of fake
+FOLDERS = {
+    **dict.fromkeys(("original_sequences", "Celeb-real", "YouTube-real", "original_videos"), REALS),
+    **dict.fromkeys(("manipulated_sequences", "Celeb-synthesis"), FAKES),
+    **{"Deepfakes": ("FF-DF",), "Face2Face": ("FF-F2F",), "FaceSwap": ("FF-FS",)},
+    **{"NeuralTextures": ("FF-NT",), "FaceShifter": ("FF-FH",)},
+    **{"method_A": ("DFDCP_FakeA",), "method_B": ("DFDCP_FakeB",)},
 }
 COMPRESSIONS = ("raw", "c23", "c40")
 # a video in several splits is of the first: its val is its test, its Celeb-DF train holds the test
@@ -91,13 +100,36 @@ def list_videos(root: Path) -> Iterator[VideoRow]:
     return iter(sorted((_row(e, pairs) for e in entries), key=lambda row: row.video_id))
 
 
+def official(rows: list[VideoRow]) -> dict[str, int]:
+    """Published counts of the classes that the lists name; each list is of one data set."""
+    named = {row.method for row in rows}
+    return {cell: n for cell, n in CARD.counts.items() if cell.partition("/")[2] in named}
+
+
+def gaps(root: Path, rows: list[VideoRow]) -> list[Gap]:
+    """Listed frames that are not on disk, of videos that have some there."""
+    listed = {e.folder: e.frames for e in _once(_entries(root))}
+    here = [row.path for row in rows if not files.folder_fault(root / row.path)]
+    lost = {path: listed[path] - set(listing.names(root / path, "")) for path in here}
+    lost = {path: names for path, names in lost.items() if names}
+    missing, total = sum(map(len, lost.values())), sum(len(listed[path]) for path in here)
+    if not missing:
+        return []
+    first = next(iter(lost))
+    sentence = (
+        f"{missing:,} of {total:,} listed frames are not on disk, in {len(lost):,} videos, first "
+        f"{first}/{min(lost[first])}"
+    )
+    return [Gap("absent", missing, total, sentence)]
+
+
 def notes(root: Path, rows: list[VideoRow]) -> list[str]:
     """What the lists repeat or lack, and where folders hold other frames than they say."""
     entries = _entries(root)
     repeated = Counter(folder for folder, _ in {(e.folder, e.split) for e in entries})
     several = sum(n > 1 for n in repeated.values())
     empty = [e.folder for e in _once(entries) if not e.frames]
-    here = {row.path for row in listing.present(root, rows)}
+    here = {row.path for row in rows if not files.folder_fault(root / row.path)}
     other = [
         e.folder
         for e in _once(entries)
@@ -119,7 +151,7 @@ def _entries(root: Path) -> list[Entry]:
 
 
 def _read(path: Path) -> Iterator[Entry]:
-    content = json.loads(path.read_text("utf-8"))
+    content = labels.read_json(path) if labels.has_file(path) else None
     for data_set, kinds in _items(content, path.name):
         for kind, splits in _items(kinds, data_set):
             for split, videos in _items(splits, kind):
@@ -157,6 +189,13 @@ def _entry(where: str, split: str, compression: str, entry: object) -> Entry:
     if len(folders) > 1:
         msg = f"{where} has frames in {len(folders)} folders: {sorted(folders)[:2]}; list it anew"
         raise ValueError(msg)
+    for part in next(iter(folders), "").split("/")[:-1]:
+        if kind not in FOLDERS.get(part, (kind,)):
+            msg = (
+                f"{where} is labelled {kind}, but its frames lie in {part}, which holds "
+                f"{' or '.join(FOLDERS[part][:5])}: use the list that came with the frames"
+            )
+            raise ValueError(msg)
     # without frames nothing says where it should lie; it stays, as a video that is not on disk
     lost = f"{kind}/{compression or '.'}/frames/{where.rpartition(' ')[2]}"
     folder = folders.pop() if folders else lost

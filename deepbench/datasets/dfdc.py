@@ -1,14 +1,14 @@
 """Deepfake Detection Challenge: training parts, Kaggle's sample, validation and test set."""
 
 import csv
-import json
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from deepbench.core.plugins import DatasetCard
 from deepbench.core.tables import REAL, VideoRow
-from deepbench.datasets import listing
+from deepbench.datasets import labels, listing
 
 FAKE = "fake"
 SPLITS = {"train": "train", "validation": "val", "val": "val", "test": "test"}
@@ -48,7 +48,7 @@ def list_videos(root: Path) -> Iterator[VideoRow]:
         FileNotFoundError: a training part has no metadata.json.
         ValueError: a label file is not as it should be, or labels contradict each other.
     """
-    if listing.child(root, "dataset.json").is_file():
+    if labels.has_file(listing.child(root, "dataset.json")):
         msg = (
             f"{root} holds dataset.json: this is the DFDC preview set, another data set; "
             "name it dfdc_preview under datasets and roots in params.yaml"
@@ -70,7 +70,7 @@ def notes(root: Path, rows: list[VideoRow]) -> list[str]:
     sentences = [
         f"{_prefix(root, folder)}labels.csv: 1 means fake"
         for folder in _folders(root)
-        if listing.child(folder, "labels.csv").is_file()
+        if labels.has_file(listing.child(folder, "labels.csv"))
     ]
     test = sum(row.split == "test" for row in here)
     if test == 3725:
@@ -101,8 +101,8 @@ def _folders(root: Path) -> list[Path]:
     """Folders with a label file, at most two levels down."""
     found = []
     for folder in listing.two_levels(root):
-        files = (listing.child(folder, n) for n in ("labels.csv", "metadata.json"))
-        if any(file.is_file() for file in files):
+        files = [listing.child(folder, n) for n in ("labels.csv", "metadata.json")]
+        if any(labels.has_file(file) for file in files):
             found.append(folder)
         elif folder.name.startswith("dfdc_train_part"):
             msg = f"{folder} has no metadata.json, which holds the labels; copy it from the archive"
@@ -131,8 +131,8 @@ def _rows(root: Path, folder: Path) -> Iterator[VideoRow]:
 def _labels(folder: Path) -> dict[str, Entry]:
     table = listing.child(folder, "labels.csv")
     metadata = listing.child(folder, "metadata.json")
-    entries = _read_metadata(metadata) if metadata.is_file() else {}
-    if not table.is_file():
+    entries = _read_metadata(metadata) if labels.has_file(metadata) else {}
+    if not labels.has_file(table):
         return entries
     stated = _read_table(table)
     for name in sorted(stated.keys() & entries.keys()):
@@ -146,7 +146,7 @@ def _labels(folder: Path) -> dict[str, Entry]:
 
 
 def _read_table(path: Path) -> dict[str, Entry]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with io.StringIO(labels.text(path), newline="") as file:
         lines = csv.DictReader(file)
         if not {"filename", "label"} <= set(lines.fieldnames or []):
             msg = (
@@ -168,20 +168,25 @@ def _read_table(path: Path) -> dict[str, Entry]:
 
 
 def _read_metadata(path: Path) -> dict[str, Entry]:
-    labels = {"REAL": False, "FAKE": True, 0: False, 1: True}
+    known = {"REAL": False, "FAKE": True, 0: False, 1: True}
     entries = {}
-    for name, stated in json.loads(path.read_text("utf-8")).items():
-        value = stated if isinstance(stated, dict) else {}
+    for name, value in labels.entries(path).items():
         label = value.get("label", value.get("is_fake"))
-        if label not in labels:
+        if label not in known:
             msg = f"{path} says {label!r} for {name}; label is REAL or FAKE, or is_fake 0 or 1"
+            raise ValueError(msg)
+        if value.get("original") and not known[label]:
+            msg = (
+                f"{path} says {label} for {name} and names {value['original']} as its original: a "
+                "real clip has none; use the file that came with the videos"
+            )
             raise ValueError(msg)
         # files with is_fake are those of validation and test, which state no split
         split = value.get("split", _split(path.parent) or ("test" if "is_fake" in value else ""))
         if split not in SPLITS:
             msg = f"{path} says split {split!r} for {name}; it is one of {', '.join(SPLITS)}"
             raise ValueError(msg)
-        entries[name] = Entry(labels[label], SPLITS[split], value.get("original") or "")
+        entries[name] = Entry(known[label], SPLITS[split], value.get("original") or "")
     return entries
 
 

@@ -1,6 +1,5 @@
 """DFDC preview (DFDCP): two manipulations, an official train and test set in dataset.json."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from deepbench.core.plugins import DatasetCard
 from deepbench.core.tables import REAL, VideoRow
-from deepbench.datasets import listing
+from deepbench.datasets import labels, listing
 
 METHODS = ("method_A", "method_B")
 # stated per label, not per method: (real, fake)
@@ -27,6 +26,7 @@ original_videos/.../*.mp4
     counts={f"{split}/real": real for split, (real, _) in OFFICIAL.items()},
     identity="the person filmed (target_id), in originals and in fakes made of their clips",
 )
+FAKES = {split: fake for split, (_, fake) in OFFICIAL.items()}
 # test clips of a person who is also in train would be the data set's own, not a copying fault
 SPLITS_ARE_DISJOINT = False
 
@@ -39,10 +39,10 @@ def list_videos(root: Path) -> Iterator[VideoRow]:
         ValueError: an entry is not what it should be.
     """
     path = listing.child(root, "dataset.json")
-    if not path.is_file():
+    if not labels.has_file(path):
         msg = f"{path} is missing; it holds the labels and comes with the preview set's archive"
         raise FileNotFoundError(msg)
-    entries = json.loads(path.read_text("utf-8"))
+    entries = labels.entries(path)
     return iter([_row(path, name, entries[name]) for name in sorted(entries)])
 
 

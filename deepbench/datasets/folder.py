@@ -59,6 +59,14 @@ def notes(root: Path, rows: list[VideoRow]) -> list[str]:
         f"{count:,} files {f'end in {suffix}' if suffix else 'have no suffix'} and are not read"
         for suffix, count in sorted(unknown.items())
     ]
+    for home in homes:
+        sentences += listing.repeats(home)
+        named = [f for f in listing.folders_below(home) if PurePosixPath(f).suffix.lower() in MEDIA]
+        if named:
+            sentences.append(
+                f"{home.name}: {len(named):,} folders are named like files; what is in them is "
+                f"read, first {home.name}/{named[0]}"
+            )
     if beside:
         sentences.append(f"{len(beside):,} entries beside real/ and fake/ are not read: {beside}")
     return sentences

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from deepbench.core import files
 from deepbench.core.plugins import DatasetCard
 from deepbench.core.tables import VideoRow
 
@@ -23,12 +24,24 @@ def names(folder: Path, suffix: str = ".mp4") -> list[str]:
 
 def folders(folder: Path) -> list[str]:
     """Sorted names of the folders in a folder; none if it is missing."""
-    if not folder.is_dir():
+    if not _is_folder(folder):
         return []
     with os.scandir(folder) as entries:
-        found = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+    # a link without a suffix stands for a folder, and what is behind it would be missed
+    found = sorted(
+        entry.name
+        for entry in visible
+        if (_is_folder(Path(entry.path)) if _lost_link(entry) else Path(entry.path).is_dir())
+    )
     _refuse_doubles(folder, found)
     return found
+
+
+def _lost_link(entry: "os.DirEntry[str]") -> bool:
+    """Whether an entry is a link that leads nowhere or in a circle, and is named like a folder."""
+    path = Path(entry.path)
+    return entry.is_symlink() and not path.suffix and bool(files.folder_fault(path))
 
 
 def two_levels(root: Path) -> list[Path]:
@@ -49,21 +62,55 @@ def child(folder: Path, name: str) -> Path:
 
 
 def files_below(folder: Path) -> Iterator[str]:
-    """Paths of all files at any depth, relative to `folder`, through symbolic links."""
-    if not folder.is_dir():
+    """Paths of all files at any depth, relative to `folder`, through symbolic links.
+
+    Raises:
+        ValueError: a folder cannot be listed, or two names differ only in upper and lower case.
+    """
+    if not _is_folder(folder):
         return
-    seen: set[str] = set()
-    for place, below, found in os.walk(folder, followlinks=True, onerror=_raise):
-        real = os.path.realpath(place)
-        if real in seen:  # a link back to a folder above would never end
-            below.clear()
-            continue
-        seen.add(real)
+    for place, below, found in _walk(folder):
         visible = [n for n in sorted(found) if not n.startswith(".")]
         below[:] = sorted(n for n in below if not n.startswith("."))
         _refuse_doubles(Path(place), sorted(visible + below))
         start = os.path.relpath(place, folder)
         yield from (n if start == "." else f"{Path(start).as_posix()}/{n}" for n in visible)
+
+
+def folders_below(folder: Path) -> list[str]:
+    """Paths of all folders at any depth, relative to `folder`."""
+    places = [os.path.relpath(place, folder) for place, _, _ in _walk(folder)]
+    return sorted(Path(place).as_posix() for place in places if place != ".")
+
+
+def repeats(folder: Path) -> list[str]:
+    """Notes on folders that symbolic links lead to again; `files_below` reads each once."""
+    if not _is_folder(folder):
+        return []
+    again: list[str] = []
+    for _ in _walk(folder, again):
+        pass
+    if not again:
+        return []
+    first = Path(os.path.relpath(sorted(again)[0], folder.parent)).as_posix()
+    what = "symbolic links lead to folders that are read already, also in a circle"
+    return [f"{folder.name}: {len(again):,} {what}; not read again, first {first}"]
+
+
+def _walk(
+    folder: Path, again: list[str] | None = None
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Each folder once, though links lead there again, which go into `again`."""
+    seen: set[str] = set()
+    for place, below, found in os.walk(folder, followlinks=True, onerror=_raise):
+        real = os.path.realpath(place)
+        if real in seen:  # a link back to a folder above would never end
+            below.clear()
+            if again is not None:
+                again.append(place)
+            continue
+        seen.add(real)
+        yield place, below, found
 
 
 def present(root: Path, rows: list[VideoRow]) -> list[VideoRow]:
@@ -112,10 +159,25 @@ def not_videos(root: Path, rows: list[VideoRow]) -> list[str]:
 
 def _listdir(folder: Path) -> list[str]:
     # names with a dot are the system's (.DS_Store, and ._000.mp4 of archives made on a Mac)
-    if not folder.is_dir():
+    if not _is_folder(folder):
         return []
     with os.scandir(folder) as entries:
         return [e.name for e in entries if not e.name.startswith(".")]
+
+
+def _is_folder(folder: Path) -> bool:
+    """Whether there is a folder; what stands in its place, or cannot be listed, is refused.
+
+    Nobody can count what is behind a link to a disk that is not mounted.
+    """
+    fault = files.folder_fault(folder)
+    if fault in ("", files.ABSENT):
+        return not fault
+    msg = (
+        f"{folder} should be a folder and is {fault}; mount or copy what it stands for, give the "
+        "right to read it, or move it away"
+    )
+    raise ValueError(msg)
 
 
 def _refuse_doubles(folder: Path, found: list[str]) -> None:
@@ -131,4 +193,8 @@ def _refuse_doubles(folder: Path, found: list[str]) -> None:
 
 
 def _raise(error: OSError) -> None:
-    raise error
+    msg = (
+        f"{error.filename} cannot be listed ({files.reason(Path(error.filename), error)}); give "
+        "the right to read it, or move it away"
+    )
+    raise ValueError(msg) from None

@@ -1,5 +1,6 @@
 """Published checkpoints: read without running code, fitted to a module without a gap."""
 
+import os
 import pickle
 import re
 from collections.abc import Callable, Mapping
@@ -11,7 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from deepbench.core.plugins import DetectorCard
+from deepbench.detectors import impostors
 
+# a damaged file may send its reader anywhere
+DAMAGED = (
+    *(safetensors.SafetensorError, RuntimeError, EOFError, OSError, LookupError, ValueError),
+    *(TypeError, AttributeError, OverflowError),
+)
 SHOWN = 10  # faults an error spells out; the rest are counted
 
 
@@ -37,9 +44,11 @@ def read(origin: Origin) -> dict[str, Tensor]:
         ValueError: the file is damaged, or holds anything but tensors.
     """
     path = origin.weights
-    if not path.exists():
+    if not os.path.lexists(path):
         msg = f"no weights at {path}; get {origin.card.weights} from {origin.card.published}"
         raise FileNotFoundError(msg)
+    if what := impostors.content(path):
+        raise origin.error(what)
     found = _open(origin)
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
@@ -64,9 +73,10 @@ def _open(origin: Origin) -> object:
         reason = re.search(r"Unsupported \S+|GLOBAL \S+", str(error))
         found = f" ({reason.group()})" if reason else ""
         raise origin.error(f"is not a file of plain tensors{found}; nothing was run") from None
-    except (safetensors.SafetensorError, RuntimeError, EOFError, OSError) as error:
+    except DAMAGED as error:
         reason_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise origin.error(f"is damaged or no checkpoint ({reason_line})") from None
+        reason_line = reason_line.partition(". This is an internal")[0]
+        raise origin.error(f"is damaged, cut short or no checkpoint ({reason_line})") from None
 
 
 def fit(
@@ -107,6 +117,12 @@ def check(
     for name in expected.keys() & state.keys():
         faults += _differences(name, state[name], expected[name])
     if faults:
+        whose = impostors.owner(state, origin.card) if len(faults) > SHOWN else ""
+        if whose:
+            raise origin.error(
+                f"holds the tensors of {whose}, and {len(faults)} things do not fit; move it to "
+                f"weights/{whose}"
+            )
         raise origin.error(f"does not fit, {len(faults)} faults: {_some(faults)}")
 
 
@@ -117,6 +133,9 @@ def _differences(name: str, found: Tensor, wanted: Tensor) -> list[str]:
         return [f"{name} is {found.dtype} instead of {wanted.dtype}"]
     if found.is_floating_point() and not _finite(found):
         return [f"{name} is not finite"]
+    # of a layer that was trained, it never is; every crop would get the same score
+    if found.ndim == 2 and not found.any():
+        return [f"{name} is all zeros"]
     return []
 
 

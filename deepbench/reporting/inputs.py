@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from deepbench.core import params
+from deepbench.core.gaps import Gap
 from deepbench.reporting import provenance
 from deepbench.reporting.analyses import Analyses, Explanations
 
@@ -82,6 +83,7 @@ class Inputs:
     runs: tuple[ScoreRun, ...]
     components: dict[str, Component]  # data sets and detectors by name
     samples: tuple[str, ...]  # data sets that are the sample pack
+    gaps: dict[str, tuple[Gap, ...]]  # what is missing, by data set
     state: provenance.State
 
 
@@ -134,6 +136,11 @@ def read_external(path: Path) -> ExternalScores:
         msg = f"{path} does not say {missing}; make it anew: dvc repro -f external"
         raise ValueError(msg)
     return ExternalScores(**{name: said[name] for name in names})
+
+
+def incomplete(inputs: Inputs) -> dict[str, list[str]]:
+    """What is missing of each data set that is not whole, in sentences."""
+    return {name: [gap.sentence for gap in found] for name, found in inputs.gaps.items() if found}
 
 
 def scorers(inputs: Inputs) -> list[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 from deepbench.core import evidence, findings
 from deepbench.reporting import attrition, comparisons, frequency, headline, published
 from deepbench.reporting.analyses import frames
-from deepbench.reporting.inputs import Inputs, scorers
+from deepbench.reporting.inputs import Inputs, incomplete, scorers
 
 SCHEMA = 1
 ABOUT = (
@@ -30,6 +30,8 @@ def compose(inputs: Inputs) -> str:
         "schema": SCHEMA,
         "about": ABOUT,
         "state": inputs.state.digest,
+        "data_md5": inputs.state.data,  # as DVC has it; empty where dvc.lock does not record it
+        "incomplete": incomplete(inputs),
         "sample": list(inputs.samples),
         "demo_weights": sorted({run.detector for run in inputs.runs if run.demo}),
         "datasets": settings.datasets,

@@ -26,9 +26,11 @@ from deepbench.reporting import (
     setup,
 )  # fmt: skip
 from deepbench.reporting.html import Picture
-from deepbench.reporting.inputs import Inputs, scored_videos
+from deepbench.reporting.inputs import Inputs, incomplete, scored_videos
 
+# filled when the page is published: what is no matter of the tables alone
 PLACEHOLDER, LATENCY = "<!-- this checkout -->", "<!-- latency -->"
+RECORDED = "<!-- data and weights against git -->"
 SCRIPT = html.FOLDER / "sort.html"
 
 
@@ -37,6 +39,7 @@ def compose(inputs: Inputs) -> str:
     settings = inputs.settings
     values: dict[str, object] = {
         "statement": _statement(inputs),
+        "incomplete": incomplete(inputs),
         "samples": list(inputs.samples),
         "demo": list(dict.fromkeys(run.detector for run in inputs.runs if run.demo)),
         "interval": f"{settings.results.interval * 100:g} %",

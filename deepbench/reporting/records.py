@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from deepbench.core import findings, params
+from deepbench.core import findings, params, recorded
 from deepbench.reporting import (
     analyses,
     comparisons,
@@ -23,7 +23,15 @@ from deepbench.reporting import (
     provenance,
     tracking,
 )
-from deepbench.reporting.inputs import TEST, Inputs, ScoreRun, members, scored_videos, scorers
+from deepbench.reporting.inputs import (
+    TEST,
+    Inputs,
+    ScoreRun,
+    incomplete,
+    members,
+    scored_videos,
+    scorers,
+)
 from deepbench.reporting.scoreboard import ALL, Key, index
 
 
@@ -86,15 +94,33 @@ def parent(inputs: Inputs, root: Path, files: tuple[Path, ...]) -> tracking.Reco
     digests = {f"data.{name}": digest for name, digest in inputs.state.data.items()}
     weights = {f"weights.{run.detector}": run.weights_sha256 for run in inputs.runs}
     elsewhere = {f"external.{one.scorer}": one.sha256 for one in inputs.external}
-    recorded = {k: v or "not recorded" for k, v in (digests | weights | elsewhere).items()}
+    known = {k: v or "not recorded" for k, v in (digests | weights | elsewhere).items()}
     return tracking.Record(
         name=f"state {inputs.state.digest[:12]}",
-        tags=tags | said.undefined | recorded,
+        tags=tags | said.undefined | known | _whole(inputs) | _recorded(root),
         params=_flat(inputs.settings.model_dump(mode="json")),
         metrics=said.metrics,
         tables={f"{name}.json": table for name, table in _tables(inputs).items()},
         files=files,
     )
+
+
+def _whole(inputs: Inputs) -> dict[str, str]:
+    """Whether data are missing, and of each data set what."""
+    told = incomplete(inputs)
+    return {
+        "incomplete": str(bool(told)).lower(),
+        **{f"incomplete.{name}": "; ".join(sentences) for name, sentences in told.items()},
+    }
+
+
+def _recorded(root: Path) -> dict[str, str]:
+    """Digests of data/ and weights/ at hand, and how they compare with what git records."""
+    compared = [recorded.compare(root, name) for name in recorded.TRACKED]
+    return {f"{one.name}.md5": one.now or "not known" for one in compared} | {
+        f"{one.name}.recorded": "; ".join((one.sentence, *recorded.spelt(one.changes)))
+        for one in compared
+    }
 
 
 def _tables(inputs: Inputs) -> dict[str, pd.DataFrame]:
@@ -162,6 +188,7 @@ def _child(
             "dataset": dataset,
             "scorer": scorer,
             "data": inputs.state.data.get(dataset) or "not recorded",
+            "incomplete": "; ".join(incomplete(inputs).get(dataset, [])) or "false",
             **{f"weights.{run.detector}": run.weights_sha256 for run in runs},
             **said.undefined,
         },

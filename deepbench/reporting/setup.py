@@ -16,7 +16,9 @@ def datasets(inputs: Inputs) -> html.Table:
     for name in inputs.settings.datasets:
         own = inputs.manifest[inputs.manifest["dataset"] == name]
         content = inputs.state.data.get(name, "")[:SHORT] or "not recorded"
-        small = (_component(inputs, name).title, *(["sample pack"] * (name in inputs.samples)))
+        state = "incomplete" if inputs.gaps.get(name) else "sample pack"
+        told = [state] if name in inputs.samples or state == "incomplete" else []
+        small = (_component(inputs, name).title, *told)
         rows.append(
             html.row(html.Cell(name, small), *(_split(own, split) for split in splits), content)
         )

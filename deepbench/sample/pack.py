@@ -33,9 +33,29 @@ def holds_sample(root: Path) -> bool:
 
     Asks for the pack's own paths only, so it is quick on data sets of any size.
     """
+    return _place(root) is not None
+
+
+def missing(root: Path) -> tuple[list[str], int]:
+    """Files of the pack that a folder which holds the sample lacks, and how many it should have.
+
+    Raises:
+        ValueError: the folder does not hold the sample.
+    """
+    place = _place(root)
+    if place is None:
+        msg = f"{root} holds no file of the sample pack; ask holds_sample first"
+        raise ValueError(msg)
+    own = [n for n in digests() if n.startswith(place) and not n.endswith("/")]
+    return [n for n in own if not (root / n.removeprefix(place)).is_file()], len(own)
+
+
+def _place(root: Path) -> str | None:
+    """What stands before the pack's paths to make them relative to a folder that holds any."""
     for name, digest in digests().items():
-        inside = PurePosixPath(*PurePosixPath(name).parts[1:])
-        for path in (root / name, root / inside):
+        top = f"{PurePosixPath(name).parts[0]}/"
+        for place in ("", top):
+            path = root / name.removeprefix(place)
             if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
-                return True
-    return False
+                return place
+    return None

@@ -1,4 +1,4 @@
-"""Empty files in the official layouts: listing looks at names, never into videos."""
+"""Files in the official layouts that hold their own name: nothing here looks into videos."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,16 +10,16 @@ Tree = Callable[[Iterable[str]], Path]
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
-    """Function that touches the named files in one root and returns that root."""
+    """Function that makes the named files in one root and returns that root."""
 
-    def touch(paths: Iterable[str]) -> Path:
+    def make(paths: Iterable[str]) -> Path:
         for path in paths:
             file = tmp_path / path
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch()
+            file.write_text(str(path), "utf-8")  # no two are the same bytes
         return tmp_path
 
-    return touch
+    return make
 
 
 @pytest.fixture(scope="session")

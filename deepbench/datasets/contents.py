@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from deepbench.core import files
+from deepbench.core import paths
 from deepbench.core.gaps import Gap
 from deepbench.core.tables import VideoRow
 
@@ -29,29 +29,29 @@ def inspect(root: Path, rows: Iterable[VideoRow]) -> list[Content]:
 
 def _inspect(row: VideoRow, path: Path) -> Content:
     if row.media != "frames":
-        size, fault = files.look(path)
+        size, fault = paths.look(path)
         return Content(row, (path,), size, fault)
-    fault = files.folder_fault(path)
+    fault = paths.folder_fault(path)
     if fault:
         return Content(row, (), 0, fault)
-    paths = tuple(sorted(p for p in path.iterdir() if not p.name.startswith(".")))
-    seen = [files.look(frame) for frame in paths]
-    wrong = [(p.name, look.fault) for p, look in zip(paths, seen, strict=True) if look.fault]
+    frames = tuple(sorted(p for p in path.iterdir() if not p.name.startswith(".")))
+    seen = [paths.look(frame) for frame in frames]
+    wrong = [(p.name, look.fault) for p, look in zip(frames, seen, strict=True) if look.fault]
     if wrong:
         name, what = wrong[0]
-        fault = f"a folder in which {len(wrong)} of {len(paths)} frames cannot be read ({name}: "
+        fault = f"a folder in which {len(wrong)} of {len(frames)} frames cannot be read ({name}: "
         fault += f"{what})"
-    return Content(row, paths, sum(look.size for look in seen), fault or _empty(paths))
+    return Content(row, frames, sum(look.size for look in seen), fault or _empty(frames))
 
 
-def _empty(paths: tuple[Path, ...]) -> str:
-    return "" if paths else "a folder without frames"
+def _empty(frames: tuple[Path, ...]) -> str:
+    return "" if frames else "a folder without frames"
 
 
 def gaps(contents: list[Content]) -> list[Gap]:
     """What of the rows is not on disk, and what of the rest cannot be read."""
-    absent = [c.row.path for c in contents if c.fault == files.ABSENT]
-    broken = [c for c in contents if c.fault not in ("", files.ABSENT)]
+    absent = [c.row.path for c in contents if c.fault == paths.ABSENT]
+    broken = [c for c in contents if c.fault not in ("", paths.ABSENT)]
     found, total = [], len(contents)
     if absent:
         sentence = (

@@ -40,10 +40,12 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 class Contents:
-    """SHA-256 of files, each read once: as long as size, time and inode stay, it is remembered.
+    """SHA-256 of files, each read once: as long as size, times and inode stay, it is remembered.
 
-    The memory is a file of SQLite that several stages may use at once. Nothing but time is lost
-    with it.
+    The time of the last change (ctime) is among them, which no program can set: a file is taken for
+    unchanged wrongly only if it is written in place with as many bytes at the very nanosecond to
+    which the clock was set back. The memory is a file of SQLite that several stages may use at
+    once. Nothing but time is lost with it.
     """
 
     def __init__(self, memory: Path) -> None:
@@ -79,7 +81,7 @@ class Contents:
 
     def _of_file(self, path: Path) -> str:
         now = path.stat()
-        state = f"{now.st_size} {now.st_mtime_ns} {now.st_ino}"
+        state = f"{now.st_size} {now.st_mtime_ns} {now.st_ctime_ns} {now.st_ino}"
         place = str(path.absolute())
         row = self._known.execute(
             "select sha256 from files where path = ? and state = ?", (place, state)
@@ -88,7 +90,8 @@ class Contents:
             return str(row[0])
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-        if time.time_ns() - now.st_mtime_ns > FRESH:
+        # nor is a time settled that lies ahead, as after the clock was set back
+        if time.time_ns() - max(now.st_mtime_ns, now.st_ctime_ns) > FRESH:
             self._known.execute("replace into files values (?, ?, ?)", (place, state, found))
         return found
 

@@ -38,16 +38,20 @@ def unfinished(path: Path) -> Iterator[Path]:
     # two writers of one path must not share it, and a kernel numbers threads like processes
     part = path.with_name(f"{path.name}.{threading.get_native_id()}{PART}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        _settle(part)
-        part.replace(path)
-        _settle(path.parent)
-    except OSError as error:
-        raise told(error, path) from error
+        with telling(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            adopt(part, path)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def adopt(part: Path, path: Path) -> None:
+    """Give a finished file its name, once the disk holds its content."""
+    _settle(part)
+    part.replace(path)
+    _settle(path.parent)
 
 
 @contextmanager
@@ -59,15 +63,14 @@ def filling(folder: Path) -> Iterator[Path]:
     """
     part = folder / FILLING
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        yield part
-        for path in part.rglob("*"):
-            _settle(path)
-        part.rename(folder / FILLED)
-        _empty_out(folder)
-    except OSError as error:
-        raise told(error, folder) from error
+        with telling(folder):
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+            yield part
+            for path in part.rglob("*"):
+                _settle(path)
+            part.rename(folder / FILLED)
+            _empty_out(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -99,13 +102,23 @@ def check_writable(*folders: Path) -> None:
         OSError: one cannot be written to; the message names it, why, and what to do.
     """
     for folder in folders:
-        try:
+        with telling(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise told(error, folder) from error
         if not os.access(folder, os.W_OK):
             fixed = os.statvfs(folder).f_flag & os.ST_RDONLY
             raise told(OSError(errno.EROFS if fixed else errno.EACCES, ""), folder)
+
+
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """A block whose errors name the path, the reason and the cure."""
+    try:
+        yield
+    except OSError as error:
+        found = told(error, path)
+        if found is error:
+            raise
+        raise found from error
 
 
 def told(error: OSError, path: Path) -> OSError:

@@ -20,11 +20,9 @@ def alone(path: Path, what: str) -> Iterator[int]:
     Raises:
         OSError: the lock cannot be written; the message says why and what to do.
     """
-    try:
+    with files.telling(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise files.told(error, path) from error
     try:
         _wait(descriptor, what)
         os.ftruncate(descriptor, 0)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepbench.core import gaps, params, plugins, recorded, tables, timings
+from deepbench.core import files, gaps, params, plugins, recorded, tables, timings
 from deepbench.reporting import (
     ablation,
     analyses,
@@ -90,11 +90,10 @@ def _runs(settings: params.Params, artifacts: Path) -> tuple[ScoreRun, ...]:
 
 def write(inputs: Inputs, root: Path = Path()) -> None:
     """Write the recorded page, its figures as JSON, and all results as CSV and Parquet."""
-    (root / RECORDED).parent.mkdir(parents=True, exist_ok=True)
-    (root / RECORDED).write_text(page.compose(inputs), "utf-8")
-    (root / FIGURES).write_text(machine.compose(inputs), "utf-8")
+    files.write(root / RECORDED, page.compose(inputs))
+    files.write(root / FIGURES, machine.compose(inputs))
     tables.write(tables.RESULTS, inputs.results, root / RESULTS)
-    inputs.results.to_csv(root / RESULTS_CSV, index=False, lineterminator="\n")
+    files.write(root / RESULTS_CSV, inputs.results.to_csv(index=False, lineterminator="\n"))
 
 
 def publish(root: Path = Path()) -> Path:
@@ -123,7 +122,7 @@ def publish(root: Path = Path()) -> Path:
     filled = text.replace(page.LATENCY, html.render("latency.html", _latency(root)))
     checkout = ablation.section(root) + html.render("checkout.html", facts)
     filled = filled.replace(page.PLACEHOLDER, checkout)
-    (root / PUBLISHED).write_text(filled, "utf-8")
+    files.write(root / PUBLISHED, filled)
     return root / PUBLISHED
 
 
@@ -166,8 +165,8 @@ def _pages(reports: Path) -> dict[str, list[str]]:
 def log(inputs: Inputs, root: Path = Path()) -> tracking.TrackedRun:
     """Log this state to MLflow unless it is there already."""
     written = (RECORDED, FIGURES, RESULTS_CSV, RESULTS, drift.METRICS)
-    files = tuple(root / path for path in written if (root / path).exists())
-    parent, children = records.parent(inputs, root, files), records.children(inputs, root)
+    found = tuple(root / path for path in written if (root / path).exists())
+    parent, children = records.parent(inputs, root, found), records.children(inputs, root)
     return tracking.log_state(root, inputs.state.digest, parent, children)
 
 

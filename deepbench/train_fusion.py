@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from deepbench.core import blocks, tables
+from deepbench.core import blocks, files, tables
 from deepbench.detectors import fusion, fusion_data, fusion_start, fusion_training
 from deepbench.detectors.fusion_data import Crops, Learning
 from deepbench.detectors.fusion_training import Stage
@@ -70,12 +70,12 @@ def train(job: Job, faces: Path, manifest: pd.DataFrame, out: Path, curves: Open
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     folder = out / digest[:SHORT]
     folder.mkdir(exist_ok=True)
-    (folder / "job.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+    files.write(folder / "job.json", json.dumps(facts, indent=1) + "\n")
     table, weights = folder / "curves.csv", folder / fusion.CARD.weights
     if not weights.exists():
         report = curves(digest, {name: str(value) for name, value in facts.items()})
         rows = _stages(job, {n: fusion_data.read(p) for n, p in crops.items()}, folder, report)
-        pd.DataFrame(rows).to_csv(table, index=False)
+        files.write(table, pd.DataFrame(rows).to_csv(index=False))
         (folder / "trained.pth").replace(weights)
         for views in splits:
             shutil.rmtree(folder / views)

@@ -6,38 +6,45 @@ from pathlib import Path
 
 # every command imports what it needs, so that --help answers at once
 DEMO_SEED = 1
+LOCK = Path("runs/deepbench.lock")  # one command that writes at a time
 
 
 def sample(args: argparse.Namespace) -> None:
     """Put the sample pack into data/ and demo weights into weights/, where those are empty."""
-    from deepbench.core import params, plugins
-    from deepbench.sample import demo_weights, pack
+    from deepbench.core import files, locks
+    from deepbench.sample import pack
 
     data, checkpoints = args.root / "data", args.root / "weights"
-    if _empty(data):
-        pack.unpack(data)
-        print(f"{data}: the sample pack (rendered people; see SAMPLE.txt there)")
-    else:
-        print(f"{data}: left as it is, not empty")
-    if _empty(checkpoints):
-        for name in params.load(args.root / "params.yaml").detectors:
-            detector = plugins.load("detectors", name)
-            # a stand-in of the same form where the published network is too large to ship
-            layout = getattr(detector, "demo_layout", getattr(detector, "layout", None))
-            if layout is None:
-                print(f"{checkpoints / name}: no demo weights, for its file states no layout")
-                continue
-            values = layout() | demo_weights.trained(name)
-            demo_weights.write(values, DEMO_SEED, checkpoints / name / detector.CARD.weights)
-        print(
-            f"{checkpoints}: demo weights (they know the fakes of the sample pack, and no others)"
-        )
-    else:
-        print(f"{checkpoints}: left as it is, not empty")
+    with locks.alone(args.root / LOCK, "deepbench sample"):
+        if files.is_empty(data):
+            pack.unpack(data)
+            print(f"{data}: the sample pack (rendered people; see SAMPLE.txt there)")
+        else:
+            print(f"{data}: left as it is, not empty")
+        if files.is_empty(checkpoints):
+            with files.filling(checkpoints) as folder:
+                _demo_weights(args.root, folder)
+            print(
+                f"{checkpoints}: demo weights (they know the fakes of the sample pack, and no "
+                "others)"
+            )
+        else:
+            print(f"{checkpoints}: left as it is, not empty")
 
 
-def _empty(folder: Path) -> bool:
-    return not folder.exists() or not any(folder.iterdir())
+def _demo_weights(root: Path, folder: Path) -> None:
+    from deepbench.core import params, plugins
+    from deepbench.sample import demo_weights
+
+    for name in params.load(root / "params.yaml").detectors:
+        detector = plugins.load("detectors", name)
+        # a stand-in of the same form where the published network is too large to ship
+        layout = getattr(detector, "demo_layout", getattr(detector, "layout", None))
+        if layout is None:
+            print(f"weights/{name}: no demo weights, for its file states no layout")
+            continue
+        values = layout() | demo_weights.trained(name)
+        demo_weights.write(values, DEMO_SEED, folder / name / detector.CARD.weights)
 
 
 def inventory(args: argparse.Namespace) -> None:
@@ -51,16 +58,18 @@ def repro(args: argparse.Namespace) -> None:
     """Run `dvc repro` with several stages side by side."""
     from deepbench.apps import parallel
 
-    for path in parallel.repro(args.root, args.jobs):
-        print(f"{path}: removed, params.yaml no longer names it")
+    for line in parallel.repro(args.root, args.jobs):
+        print(line)
 
 
 def report(args: argparse.Namespace) -> None:
     """Stamp the report with this checkout, log the state to MLflow and print the headline."""
     from deepbench import report as step
+    from deepbench.core import locks
 
-    for line in step.finish(args.root):
-        print(line)
+    with locks.alone(args.root / LOCK, "deepbench report"):
+        for line in step.finish(args.root):
+            print(line)
 
 
 def weights(args: argparse.Namespace) -> None:
@@ -135,7 +144,12 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         status: int | None = args.run(args)
-    except (ValueError, OSError, KeyError, RuntimeError) as error:
+    except OSError as error:
+        from deepbench.core import files
+
+        print(f"deepbench: {files.sentence(error)}", file=sys.stderr)
+        return 1
+    except (ValueError, KeyError, RuntimeError) as error:
         # str() of a KeyError puts its sentence in quotes
         print(
             f"deepbench: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr

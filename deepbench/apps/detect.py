@@ -11,6 +11,7 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from deepbench.apps.detection import answers, documents, examiner, explaining, many
+from deepbench.core import files
 from deepbench.core.verdicts import Answer, Failure, Progress
 
 NO_VERDICT = 2  # exit status
@@ -84,7 +85,7 @@ def _finish(args: argparse.Namespace, outcomes: list[Answer | Failure], left_out
             for failure in batch.failures:
                 _tell(failure, answers.as_text)
         else:
-            Path(args.json).write_text(text, "utf-8")
+            files.write(Path(args.json), text)
     return NO_VERDICT if batch.failures else 0
 
 
@@ -116,8 +117,7 @@ class _Pages:
         path = self._report
         if path.suffix.lower() not in (".html", ".htm"):
             path = path / f"{self._free(answer.source.filename)}.html"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(documents.page(self._judge, answer, maps), "utf-8")
+        files.write(path, documents.page(self._judge, answer, maps))
 
     def _free(self, filename: str) -> str:
         """A plain name that no page has yet."""

@@ -1,15 +1,21 @@
 """Downloads that go on where they were cut, and that say what went wrong."""
 
+import fcntl
 import hashlib
 import http.client
+import os
 import re
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
+
+from deepbench.core import files
 
 CHUNK = 1 << 20  # bytes
 TIMEOUT = 30.0  # seconds without a byte
@@ -46,28 +52,56 @@ def fetch(url: str, path: Path, sha256: str = "") -> str:
         sha256: what the file must have; empty if nobody has stated it.
 
     Raises:
-        FileExistsError: there is something at `path`.
+        FileExistsError: there is something at `path`, or another process is downloading it.
         ConnectionError: no network, or the connection ended early; the message says what to do.
-        ValueError: the server has no such file, sent a web page, or sent another file.
+        OSError: it cannot be written, as on a full disk; the message says what to do.
+        ValueError: the server has no such file, sent a web page, sent another file, or leaves no
+            way to tell a whole file from a cut one.
     """
     if path.exists():
         msg = f"{path} is there already; move it away to download {url} to it"
         raise FileExistsError(msg)
     earlier = begun(path)
+    if not (sha256 or earlier.tag.exists()):
+        earlier.forget()  # nothing would tell that what follows is of another version
     try:
-        with _open(url, earlier, path) as response:
+        with files.telling(path), _open(url, earlier, path) as response, _only_one(path):
+            if not (sha256 or response.chunked or response.headers.get("Content-Length")):
+                msg = f"{url}: the server does not say how long the file is, and its sha256 is not "
+                msg += "known: a cut would not be noticed; get it by hand"
+                raise ValueError(msg)
             _receive(response, earlier, path)
+            found = _adopt(url, earlier, path, sha256)
     except http.client.HTTPException as error:
         raise _cut(path, earlier, repr(error)) from None
+    return found
+
+
+def _adopt(url: str, earlier: Begun, path: Path, sha256: str) -> str:
     with earlier.part.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if sha256 and found != sha256:
         earlier.forget()
         msg = f"{url}: sha256 is {found} instead of {sha256}; nothing was kept, download it again"
         raise ValueError(msg)
-    earlier.part.rename(path)
+    files.adopt(earlier.part, path)
     earlier.forget()
     return found
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Let one process at a time download into a folder: two would mix their bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        msg = f"another process is downloading to {path.parent}; wait for it, then look again"
+        raise FileExistsError(msg) from None
+    finally:
+        os.close(descriptor)
 
 
 def _open(url: str, earlier: Begun, path: Path) -> http.client.HTTPResponse:
@@ -103,7 +137,6 @@ def _open(url: str, earlier: Begun, path: Path) -> http.client.HTTPResponse:
 
 def _receive(response: http.client.HTTPResponse, earlier: Begun, path: Path) -> None:
     start, total = _extent(response, earlier.size)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not start:
         earlier.forget()
         # a weak tag does not promise the same bytes

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from deepbench.core import files
+
 LABELS = (".json", ".csv", ".txt")
 LARGEST = 1_000_000  # bytes; a label file above it is watched by its size alone
 
@@ -39,8 +41,7 @@ def write(root: Path, out: Path) -> int:
         # the list itself may lie in the folder, and would change whenever it is written
         if not (path.endswith(own.name) and Path(path).resolve() == own)
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("".join(lines), "utf-8", newline="\n")
+    files.write(out, "".join(lines))
     return len(lines)
 
 

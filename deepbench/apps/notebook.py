@@ -11,8 +11,12 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
+from typing import Any
+
+DVC = os.getppid()  # asked before the slow imports, during which it may be killed
 
 # jsonschema compiles grammars of a format that no notebook uses, for 2 seconds per stage
 # (python-jsonschema/jsonschema issue 1428)
@@ -21,14 +25,26 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 import nbformat
 import papermill
 import yaml
+from jupyter_client.manager import AsyncKernelManager
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
+from deepbench.core import files, locks
 from deepbench.core.processes import JOBS
 
 RUNS = Path("runs")
 TIMINGS = Path("artifacts/timings")
+LOCK = "DEEPBENCH_STAGE_LOCK"  # tells the kernel's manager the descriptor of the stage's lock
+ORPHANED = 0.5  # seconds between two looks whether DVC still lives
+
+
+class Kernel(AsyncKernelManager):
+    """A kernel that holds its stage's lock too, for it may outlive this process by a second."""
+
+    async def start_kernel(self, **kw: Any) -> None:  # type: ignore[override]  # noqa: ANN401
+        """Start the kernel process."""
+        await self._async_start_kernel(pass_fds=(int(os.environ[LOCK]),), **kw)
 
 
 def declared(notebook: nbformat.NotebookNode) -> set[str]:
@@ -96,7 +112,12 @@ def execute(path: Path, parameters: dict[str, object], stage: str) -> nbformat.N
             cwd=".",
             progress_bar=False,
             stderr_file=sys.stderr,
-            config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
+            config=Config(
+                {
+                    "KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"},
+                    "NotebookClient": {"kernel_manager_class": Kernel},
+                }
+            ),
         )
     return executed
 
@@ -109,6 +130,25 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     args = parser.parse_args(argv)
     stage = os.environ.get("DVC_STAGE", args.page.with_suffix("").as_posix()).replace("/", "-")
+    if "DVC_ROOT" in os.environ:
+        threading.Thread(target=_end_with_dvc, daemon=True).start()
+    try:
+        with locks.alone(RUNS / f"{stage}.lock", f"stage {stage}") as lock:
+            os.environ[LOCK] = str(lock)
+            return _run(args, stage)
+    except OSError as error:
+        print(f"deepbench: {files.sentence(error)}", file=sys.stderr)
+        return 1
+
+
+def _end_with_dvc() -> None:
+    """End when DVC was killed: what it started must not write beside the next run's stages."""
+    while os.getppid() == DVC:
+        time.sleep(ORPHANED)
+    os._exit(1)
+
+
+def _run(args: argparse.Namespace, stage: str) -> int:
     start = time.perf_counter()
     try:
         notebook = execute(args.notebook, {k: yaml.safe_load(v) for k, v in args.p}, stage)
@@ -123,14 +163,12 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 1
     strip(notebook)
-    args.page.parent.mkdir(parents=True, exist_ok=True)
-    args.page.write_text(page(notebook), encoding="utf-8")
+    files.write(args.page, page(notebook))
     seconds = round(time.perf_counter() - start, 2)
-    TIMINGS.mkdir(parents=True, exist_ok=True)
     # beside other stages it takes longer than alone
     jobs = int(os.environ.get(JOBS, "1"))
     timing = json.dumps({"stage": stage, "seconds": seconds, "jobs": jobs})
-    (TIMINGS / f"{stage}.json").write_text(timing + "\n", encoding="utf-8")
+    files.write(TIMINGS / f"{stage}.json", timing + "\n")
     return 0
 
 

@@ -7,18 +7,19 @@ stage says while it runs stands in `runs/<stage>.log`: `tail -f runs/*.log` show
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from deepbench.apps import adoption
-from deepbench.core import params, processes
+from deepbench.apps import adoption, recovery
+from deepbench.apps.cli import LOCK
+from deepbench.apps.pruning import prune
+from deepbench.core import files, locks, params, processes
 
 # In the order of the pipeline; the report follows alone.
 WAVES = (
@@ -33,37 +34,70 @@ JOBS = processes.JOBS  # tells the runner that others ran beside it
 RUNS = Path("runs")
 TAIL = 3000  # characters of a failed stage's log
 GRACE = 5.0  # seconds that a terminated stage has to end its kernel
+# what DVC says of a path, or of its records, that another process reads or writes
+BUSY = ("is being blocked by", "Unable to acquire lock")
 
 
-def repro(root: Path, jobs: int) -> list[Path]:
+def repro(root: Path, jobs: int) -> list[str]:
     """Bring the pipeline up to date, with at most `jobs` stages at a time.
 
+    Waits for another run in this checkout, and for what a killed one left running.
+
     Returns:
-        What `prune` removed first.
+        A sentence for each thing that was put right or removed first.
 
     Raises:
         ValueError: a data set or a checkpoint is missing; the message is what to do.
+        OSError: a folder cannot be written to; the message is what to do.
         RuntimeError: a stage failed; the message is the end of what it printed.
     """
     settings = params.load(root / "params.yaml")
     check(root, settings)
-    adoption.warn(root)
-    removed = prune(root, settings)
-    if _dvc(root, ["status", "--quiet"]).returncode and jobs > 1:
+    files.check_writable(*(root / name for name in (".", "artifacts", "reports", RUNS, ".dvc")))
+    with locks.alone(root / LOCK, "deepbench repro") as lock:
+        said = recovery.mend(root)
+        adoption.warn(root)
+        said += [
+            f"{path}: removed, params.yaml no longer names it" for path in prune(root, settings)
+        ]
         listed = _dvc(root, ["stage", "list", "--name-only"])
         if listed.returncode:
             raise RuntimeError(listed.stderr)
         names = listed.stdout.split()
-        waves = [[n for kind in wave for n in names if _kind(n) == kind] for wave in WAVES]
-        with tqdm(total=sum(map(len, waves)), unit="stage", leave=False) as bar:
-            for wave in waves:
-                _side_by_side(root, wave, jobs, bar)
-    # what remains, with its output for all to see
-    done = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=root, check=False)
-    if done.returncode:
-        msg = f"dvc repro failed with exit code {done.returncode}; its messages are above"
-        raise RuntimeError(msg)
-    return removed
+        if _dvc(root, ["status", "--quiet"]).returncode and jobs > 1:
+            waves = [[n for kind in wave for n in names if _kind(n) == kind] for wave in WAVES]
+            with tqdm(total=sum(map(len, waves)), unit="stage", leave=False) as bar:
+                for wave in waves:
+                    _side_by_side(Run(root, jobs, lock), wave, bar)
+        # what remains, with its output for all to see
+        _the_rest(root, lock)
+        recovery.in_order(root, names)
+    return said
+
+
+class Run(NamedTuple):
+    """What every stage of a run is started with."""
+
+    root: Path
+    jobs: int
+    lock: int  # descriptor of the lock that a stage holds too
+
+
+def _the_rest(root: Path, lock: int) -> None:
+    """Run `dvc repro`, once more where another DVC was in its way."""
+    met = True
+    while met:
+        command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro"]
+        process, met = subprocess.Popen(command, cwd=root, pass_fds=(lock,)), False
+        while process.poll() is None:
+            met |= bool(recovery.others(root, {process.pid}))
+            time.sleep(0.3)
+        if not process.returncode:
+            return
+        if met:
+            recovery.await_others(root, set())
+    msg = f"dvc repro failed with exit code {process.returncode}; its messages are above"
+    raise RuntimeError(msg + recovery.space(root))
 
 
 def check(root: Path, settings: params.Params) -> None:
@@ -72,7 +106,11 @@ def check(root: Path, settings: params.Params) -> None:
     Raises:
         ValueError: a sentence with the cure for each thing that is missing.
     """
-    faults = []
+    faults = [
+        f"{name}/ is only half filled with the sample; let `deepbench sample` finish it"
+        for name in ("data", "weights")
+        if files.is_filling(root / name)
+    ]
     for name, place in settings.roots.items():
         if not (root / place.path).exists():
             faults.append(
@@ -104,53 +142,16 @@ def check(root: Path, settings: params.Params) -> None:
         raise ValueError("\n".join(faults))
 
 
-def prune(root: Path, settings: params.Params) -> list[Path]:
-    """Remove tables of data sets and scorers that params.yaml no longer names.
-
-    Later stages depend on the whole folders, so that a table left behind would change what DVC
-    records of them. Returns what was removed.
-    """
-    artifacts = root / "artifacts"
-    files = sorted((artifacts / "manifest").glob("*.*"))
-    stale = [path for path in files if path.stem not in settings.datasets]
-    for kind in ("faces", "scores", "frequency"):
-        folders = [path for path in sorted((artifacts / kind).glob("*")) if path.is_dir()]
-        known = [*settings.datasets, *(["external", "frequency"] if kind == "scores" else [])]
-        stale += [folder for folder in folders if folder.name not in known]
-    named = dict.fromkeys(settings.datasets, settings.detectors)
-    named |= {"external": list(settings.external), "frequency": settings.datasets}
-    for folder, scorers in named.items():
-        stale += [
-            path
-            for path in sorted((artifacts / "scores" / folder).glob("*"))
-            if _stale(path, scorers, single=folder == "external")
-        ]
-    for path in stale:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    return stale
-
-
-def _stale(path: Path, scorers: list[str], single: bool) -> bool:
-    """Whether scores are of a scorer that takes no part, or in the wrong form.
-
-    Scores from elsewhere are a single file, all others a folder of shards.
-    """
-    if path.is_dir() or path.suffix == ".json":
-        return path.stem not in scorers
-    return path.suffix == ".parquet" and not (single and path.stem in scorers)
-
-
-def _side_by_side(root: Path, names: list[str], jobs: int, bar: "tqdm[Any]") -> None:
+def _side_by_side(run: Run, names: list[str], bar: "tqdm[Any]") -> None:
     """Run stages that do not need one another; the first that fails ends them all."""
+    root = run.root
     waiting, running = list(names), dict[str, subprocess.Popen[bytes]]()
+    excused: set[str] = set()
     try:
         while waiting or running:
-            while waiting and len(running) < jobs:
+            while waiting and len(running) < run.jobs:
                 name = waiting.pop(0)
-                running[name] = _start(root, name, jobs)
+                running[name] = _start(run, name)
                 bar.set_description(", ".join(running))
             time.sleep(0.1)
             for name in [name for name, process in running.items() if process.poll() is not None]:
@@ -158,8 +159,14 @@ def _side_by_side(root: Path, names: list[str], jobs: int, bar: "tqdm[Any]") -> 
                 if code:
                     log = root / _log(name)
                     end = log.read_text("utf-8", errors="replace")[-TAIL:]
+                    if any(said in end for said in BUSY) and name not in excused:
+                        own = {process.pid for process in running.values()}
+                        if not recovery.await_others(root, own):
+                            excused.add(name)  # the other may just have ended, but only once
+                        waiting.append(name)
+                        continue
                     msg = f"stage {name} failed with exit code {code}; the end of {log}:\n{end}"
-                    raise RuntimeError(msg)
+                    raise RuntimeError(msg + recovery.space(root))
                 bar.set_description(", ".join(running))
                 bar.update()
     finally:
@@ -167,10 +174,11 @@ def _side_by_side(root: Path, names: list[str], jobs: int, bar: "tqdm[Any]") -> 
         _stop(list(running.values()))
 
 
-def _start(root: Path, name: str, jobs: int) -> subprocess.Popen[bytes]:
+def _start(run: Run, name: str) -> subprocess.Popen[bytes]:
     """Start a stage in a process group of its own, which can be ended with all it started."""
-    threads = str(max(1, (os.cpu_count() or 1) // jobs))
-    extra = {JOBS: str(jobs), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    root = run.root
+    threads = str(max(1, (os.cpu_count() or 1) // run.jobs))
+    extra = {JOBS: str(run.jobs), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     (root / RUNS).mkdir(exist_ok=True)
     with (root / _log(name)).open("wb") as log:
         return subprocess.Popen(
@@ -182,6 +190,7 @@ def _start(root: Path, name: str, jobs: int) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
             process_group=0,
+            pass_fds=(run.lock,),
         )
 
 

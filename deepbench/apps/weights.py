@@ -11,7 +11,7 @@ from tqdm import tqdm
 from deepbench.apps import download
 from deepbench.apps.published import SOURCES, UNSTATED, at_hand, card_of, find, is_demo, wrapped
 from deepbench.apps.published import listing as listing
-from deepbench.core import params, plugins
+from deepbench.core import files, params, plugins
 
 
 class Check(NamedTuple):
@@ -132,10 +132,8 @@ def _fetch(path: Path, card: plugins.DetectorCard, mirror: str) -> str:
         return _keep(path, card)
     for same in sorted(path.parents[1].glob(f"*/{card.weights}")):
         if not is_demo(same) and card.sha256 in ("", digest(same)):
-            path.parent.mkdir(exist_ok=True)
-            part = download.begun(path).part
-            shutil.copyfile(same, part)
-            part.rename(path)
+            with files.unfinished(path) as part:
+                shutil.copyfile(same, part)
             return f"{path}, a copy of {same}"
     source = SOURCES.get(card.weights)
     address = source.address if source else ""

@@ -46,10 +46,12 @@ class NotAFileError(OSError):
 
 
 class Contents:
-    """Digests of files, each read once: as long as size, time and inode stay, it is remembered.
+    """Digests of files, each read once: as long as size, times and inode stay, it is remembered.
 
-    The memory is a file of SQLite that several stages may use at once. Nothing but time is lost
-    with it.
+    The time of the last change (ctime) is among them, which no program can set: a file is taken for
+    unchanged wrongly only if it is written in place with as many bytes at the very nanosecond to
+    which the clock was set back. The memory is a file of SQLite that several stages may use at
+    once. Nothing but time is lost with it.
     """
 
     def __init__(self, memory: Path, algorithm: Literal["sha256", "md5"] = "sha256") -> None:
@@ -89,7 +91,7 @@ class Contents:
         now = path.stat()
         if not stat.S_ISREG(now.st_mode):  # a pipe would hang its reader
             raise NotAFileError
-        state = f"{now.st_size} {now.st_mtime_ns} {now.st_ino}"
+        state = f"{now.st_size} {now.st_mtime_ns} {now.st_ctime_ns} {now.st_ino}"
         place = str(path.absolute())
         row = self._known.execute(
             f"select {self._algorithm} from {self._table} where path = ? and state = ?",
@@ -99,7 +101,8 @@ class Contents:
             return str(row[0])
         with path.open("rb") as file:
             found = hashlib.file_digest(file, self._algorithm).hexdigest()
-        if time.time_ns() - now.st_mtime_ns > FRESH:
+        # nor is a time settled that lies ahead, as after the clock was set back
+        if time.time_ns() - max(now.st_mtime_ns, now.st_ctime_ns) > FRESH:
             row = (place, state, found)
             self._known.execute(f"replace into {self._table} values (?, ?, ?)", row)
         return found

@@ -5,7 +5,6 @@ system. Tables are parquet files; `read` and `write` check them at the door, so 
 between can trust them.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -13,6 +12,8 @@ from typing import Literal, NamedTuple
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from deepbench.core import files
 
 REAL = "real"
 
@@ -194,18 +195,15 @@ def write(
 ) -> None:
     """Check and write one parquet file with notes in its footer; the same gives the same bytes.
 
-    The file appears whole or not at all, also when this process is killed.
+    Raises:
+        ValueError: columns, keys or values are not the table's.
+        OSError: it cannot be written; the message names the path, why, and what to do.
     """
     check(table, frame)
-    path.parent.mkdir(parents=True, exist_ok=True)
     arrow = pa.Table.from_pandas(frame, schema=schema(table), preserve_index=False)
-    unfinished = path.with_name(f"{path.name}.part")  # no reader looks for such a name
-    with unfinished.open("wb") as file:
+    with files.unfinished(path) as part, part.open("wb") as file:
         # pandas metadata would record library versions and change the bytes
         pq.write_table(arrow.replace_schema_metadata(notes), file, compression="zstd")
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def read(table: Table, *paths: Path) -> pd.DataFrame:
@@ -217,13 +215,13 @@ def read(table: Table, *paths: Path) -> pd.DataFrame:
 
 def read_columns(table: Table, columns: list[str], *paths: Path) -> pd.DataFrame:
     """Read some columns only, as all of faces but the pictures."""
-    files: list[Path] = []
+    found: list[Path] = []
     for path in paths:
-        found = sorted(path.glob(f"{table.name}*.parquet")) if path.is_dir() else [path]
-        if not found or not path.exists():
+        inside = sorted(path.glob(f"{table.name}*.parquet")) if path.is_dir() else [path]
+        if not inside or not path.exists():
             msg = f"table {table.name}: nothing at {path}; run the stage that makes it: dvc repro"
             raise FileNotFoundError(msg)
-        files += found
-    parts = [pq.read_table(file, columns=columns, schema=schema(table)) for file in files]
+        found += inside
+    parts = [pq.read_table(file, columns=columns, schema=schema(table)) for file in found]
     frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
     return frame

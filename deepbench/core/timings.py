@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from deepbench.core import tables
+from deepbench.core import files, tables
 
 FOLDER = Path("artifacts/latency")
 
@@ -118,7 +118,7 @@ def write(measurement: Measurement, root: Path = Path()) -> None:
         tables.write(table, frame, folder / f"{table.name}.parquet")
     # JSON knows no NaN
     said = {key: None if v != v else v for key, v in vars(measurement.machine).items()}
-    (folder / "machine.json").write_text(json.dumps(said, indent=1) + "\n", "utf-8")
+    files.write(folder / "machine.json", json.dumps(said, indent=1) + "\n")
 
 
 def read(root: Path = Path()) -> Measurement | None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 from tqdm import tqdm
 
-from deepbench.core import shards, tables
+from deepbench.core import files, shards, tables
 from deepbench.detectors import fusion
 from deepbench.detectors.network import Network
 from deepbench.media import augment
@@ -59,9 +59,11 @@ def store(faces: Path, manifest: pd.DataFrame, path: Path) -> str:
     labels = manifest.set_index("video_id")["label"]
     schema = pa.schema([("png", pa.binary()), ("label", pa.int64())])
     digest, count = hashlib.sha256(), 0
-    part = path.with_suffix(".part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    with pa.OSFile(str(part), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+    with (
+        files.unfinished(path) as part,
+        pa.OSFile(str(part), "wb") as file,
+        pa.ipc.new_file(file, schema) as writer,
+    ):
         for batch in shards.batches(tables.FACES, faces, ["video_id", "png"], 500):
             wanted = batch[batch["video_id"].isin(labels.index)]
             truth = labels.loc[wanted["video_id"]].astype("int64").tolist()
@@ -70,10 +72,9 @@ def store(faces: Path, manifest: pd.DataFrame, path: Path) -> str:
             count += len(wanted)
             columns = [pa.array(wanted["png"].tolist(), pa.binary()), pa.array(truth, pa.int64())]
             writer.write_batch(pa.record_batch(columns, schema=schema))
-    if not count:
-        msg = f"none of {len(manifest)} videos has a crop in {faces}; see its ledger for why"
-        raise ValueError(msg)
-    part.replace(path)
+        if not count:
+            msg = f"none of {len(manifest)} videos has a crop in {faces}; see its ledger for why"
+            raise ValueError(msg)
     return digest.hexdigest()
 
 
@@ -206,11 +207,9 @@ def cache(
     for view in range(VIEWS if learning.augment else 1):
         path = folder / f"view-{view}.npy"
         if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
             found = [_features(network, part) for part in batches(crops, learning, view)]
-            # a file that is there is whole
-            np.save(part := folder / "part.npy", np.concatenate(found))
-            part.replace(path)
+            with files.unfinished(path) as part, part.open("wb") as file:
+                np.save(file, np.concatenate(found))
         views.append(np.load(path, mmap_mode="r"))
     return views
 

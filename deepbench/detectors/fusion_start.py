@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from deepbench.core import files
 from deepbench.detectors import checkpoint, fusion, fusion_data, legacy_xception, xception
 from deepbench.detectors.fusion_data import Crops, Learning, Place
 from deepbench.detectors.network import Network
@@ -106,12 +107,11 @@ def class_weights(labels: Int64[np.ndarray, "crop"]) -> Float[Tensor, "2"]:
 
 def save(network: Network, path: Path) -> None:
     """Write a checkpoint that `fusion.load` reads."""
-    part = path.with_suffix(".part")
     state = {
         name: tensor.cpu().contiguous() for name, tensor in network.module.state_dict().items()
     }
-    torch.save(state, part)
-    part.replace(path)
+    with files.unfinished(path) as part:
+        torch.save(state, part)
 
 
 def restore(network: Network, path: Path) -> None:

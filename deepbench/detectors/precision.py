@@ -7,7 +7,6 @@ checkpoint and machine, so that it is the same for every data set.
 import dataclasses
 import hashlib
 import json
-import os
 import platform
 import re
 from collections.abc import Callable
@@ -19,7 +18,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from deepbench.core import digests, plugins
+from deepbench.core import digests, files, plugins
 from deepbench.core.plugins import Preprocessing
 from deepbench.detectors import openvino_runtime
 from deepbench.detectors.batches import side_by_side
@@ -207,8 +206,4 @@ def _cpu() -> str:
 
 
 def _remember(verdict: Verdict, place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    # whole or not at all, also when several stages have just found the same
-    made = place.with_suffix(f".{os.getpid()}")
-    made.write_text(json.dumps(dataclasses.asdict(verdict), indent=1) + "\n", "utf-8")
-    made.replace(place)
+    files.write(place, json.dumps(dataclasses.asdict(verdict), indent=1) + "\n")

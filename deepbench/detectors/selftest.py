@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, UInt8
 
+from deepbench.core import files
 from deepbench.core.plugins import IMAGENET_MEAN, IMAGENET_STD, DetectorCard, Preprocessing
 from deepbench.detectors.network import Network
 
@@ -48,7 +49,7 @@ def read(path: Path = STORED) -> dict[str, Stored]:
 def write(stored: Mapping[str, Stored], path: Path = STORED) -> None:
     """Store scores; the same ones give the same bytes."""
     content = {name: values._asdict() for name, values in sorted(stored.items())}
-    path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    files.write(path, json.dumps(content, indent=1) + "\n")
 
 
 def installed() -> dict[str, str]:

@@ -24,6 +24,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from deepbench.core import files, locks
 from deepbench.reporting import provenance
 
 if TYPE_CHECKING:
@@ -79,22 +80,28 @@ class TrackedRun(NamedTuple):
 
 
 def log_state(root: Path, state: str, parent: Record, children: Iterable[Record]) -> TrackedRun:
-    """Log a state once; a second call finds the first's run, a crashed attempt is replaced.
+    """Log a state once; a second call finds the first's run, a killed attempt is removed.
 
     The children are made one by one as they are logged, and not at all for a state that is there.
     """
-    with _quiet():
+    # two at once would both find nothing
+    with _quiet(), locks.alone(root / "runs/mlflow.lock", "logging to MLflow"):
         client, experiment = _open(root.resolve())
-        for found in _parents(client, experiment, state):
-            if COMPLETE in found.data.tags:
-                return TrackedRun(found.info.run_id, False)
-            _delete(client, experiment, found.info.run_id)
+        known = ""
+        for found in _parents(client, experiment):
+            if COMPLETE not in found.data.tags:
+                _delete(client, experiment, found.info.run_id)
+            elif found.data.tags[STATE] == state:
+                known = found.info.run_id
+        if known:
+            return TrackedRun(known, False)
         run_id = _log(client, experiment, parent, {STATE: state})
         for child in tqdm(children, desc="MLflow", unit="run"):
             nested = _log(client, experiment, child, {PARENT: run_id, STATE: state})
             client.set_terminated(nested)
-        client.set_tag(run_id, COMPLETE, "true")
         client.set_terminated(run_id)
+        # last, so that what has it lacks nothing
+        client.set_tag(run_id, COMPLETE, "true")
         return TrackedRun(run_id, True)
 
 
@@ -133,6 +140,8 @@ def store(root: Path) -> str:
 def _open(root: Path) -> tuple["MlflowClient", str]:
     from mlflow import MlflowClient
 
+    if not (root / "mlflow.db").exists():
+        _create(root)
     client = MlflowClient(store(root))
     place = (root / "mlartifacts").as_uri()
     experiment = client.get_experiment_by_name(EXPERIMENT)
@@ -141,6 +150,20 @@ def _open(root: Path) -> tuple["MlflowClient", str]:
     if experiment.artifact_location != place:
         _move(root / "mlflow.db", experiment.artifact_location, place)
     return client, experiment.experiment_id
+
+
+def _create(root: Path) -> None:
+    """Make an empty store; a kill amid MLflow's migrations would leave one that it refuses."""
+    from mlflow import MlflowClient
+
+    with locks.alone(root / "runs/mlflow-new.lock", "a new MLflow store"):
+        if (root / "mlflow.db").exists():
+            return
+        for left in root.glob(f"mlflow.db.*{files.PART}*"):
+            left.unlink()
+        with files.unfinished(root / "mlflow.db") as part:
+            client = MlflowClient(f"sqlite:///{part}")
+            client.create_experiment(EXPERIMENT, artifact_location=(root / "mlartifacts").as_uri())
 
 
 def _move(database: Path, old: str, new: str) -> None:
@@ -157,14 +180,16 @@ def _move(database: Path, old: str, new: str) -> None:
             )
 
 
-def _parents(client: "MlflowClient", experiment: str, state: str) -> list["Run"]:
-    """The parent runs of a state, of which crashes may leave several."""
-    # one answer holds 1,000 runs, and a parent is older than its children; MLflow cannot search
-    # for the absence of a tag
-    runs = client.search_runs(
-        [experiment], f"tags.`{STATE}` = '{state}'", order_by=["attributes.start_time ASC"]
-    )
-    return [run for run in runs if PARENT not in run.data.tags]
+def _parents(client: "MlflowClient", experiment: str) -> list["Run"]:
+    """The parent runs of all states."""
+    found: list[Run] = []
+    token: str | None = None
+    # MLflow cannot search for the absence of a tag, and its clock may have jumped between runs
+    while token != "":
+        runs = client.search_runs([experiment], f"tags.`{STATE}` LIKE '%'", page_token=token)
+        found += [run for run in runs if PARENT not in run.data.tags]
+        token = runs.token or ""
+    return found
 
 
 def _delete(client: "MlflowClient", experiment: str, run_id: str) -> None:

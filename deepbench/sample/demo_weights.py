@@ -21,6 +21,8 @@ from jaxtyping import Float64
 from torch import Tensor
 from tqdm import tqdm
 
+from deepbench.core import files
+
 # The folder inside the file, which is a zip archive. torch.save names it after the first file name,
 # torch.load does not care: so the mark travels with a copy and goes with a replaced file.
 MARK = "demo"
@@ -71,11 +73,13 @@ def write(layout: Mapping[str, Tensor], seed: int, path: Path) -> None:
         key: _values(key, like, seed) if like.is_meta else like
         for key, like in tqdm(layout.items(), f"demo {path.name}", leave=False, delay=2)
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    with (
+        files.unfinished(path) as part,
+        tempfile.TemporaryDirectory(dir=path.parent, suffix=files.PART) as folder,
+    ):
         marked = Path(folder) / f"{MARK}.pth"
         torch.save(state, marked)
-        marked.replace(path)
+        marked.replace(part)
 
 
 def trained(detector: str) -> dict[str, Tensor]:

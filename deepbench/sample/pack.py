@@ -5,20 +5,21 @@ import zipfile
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from deepbench.core import files
+
 PACK = Path(__file__).with_name("pack.zip")
 
 
 def unpack(destination: Path) -> None:
-    """Write the pack's tree into `destination`, which must be empty or not exist yet."""
-    if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
+    """Write the pack's tree, all of it or nothing, into `destination`, which must be empty."""
+    if destination.exists() and not (destination.is_dir() and files.is_empty(destination)):
         msg = (
             f"{destination} is not an empty folder, and the sample pack must not mix with other "
             "data: name another folder, or empty this one first"
         )
         raise FileExistsError(msg)
-    destination.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(PACK) as archive:
-        archive.extractall(destination)
+    with files.filling(destination) as folder, zipfile.ZipFile(PACK) as archive:
+        archive.extractall(folder)
 
 
 @cache

@@ -23,6 +23,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.ranges = True  # whether it knows the header Range
         self.cut = None  # bytes after which it hangs up, once
         self.tag = '"v1"'
+        self.length = True  # whether it says how long the file is
         self.asked = []
         super().__init__(("127.0.0.1", 0), partial(Handler, self))
 
@@ -61,8 +62,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, status, body, headers):
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("ETag", self.owner.tag)
+        if self.owner.length:
+            self.send_header("Content-Length", str(len(body)))
+        if self.owner.tag:
+            self.send_header("ETag", self.owner.tag)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
@@ -125,7 +128,7 @@ def test_it_starts_anew_without_range_or_with_another_version(change, server, pa
 def test_more_bytes_than_the_file_has_are_dropped(server, path):
     path.parent.mkdir(parents=True)
     download.begun(path).part.write_bytes(b"x" * (len(CONTENT) + 1))
-    assert download.fetch(f"{server.url}/file", path) == SHA256
+    assert download.fetch(f"{server.url}/file", path, SHA256) == SHA256
     assert [wanted for _, wanted in server.asked] == [f"bytes={len(CONTENT) + 1}-", None]
 
 
@@ -171,3 +174,44 @@ def test_what_is_there_is_never_overwritten(server, path):
         download.fetch(f"{server.url}/file", path)
     assert path.read_bytes() == b"mine"
     assert server.asked == []
+
+
+def test_a_part_of_an_unknown_version_is_not_continued(server, path):
+    server.cut, server.tag = 1_200_000, ""
+    with pytest.raises(ConnectionError, match="was cut"):
+        download.fetch(f"{server.url}/file", path)
+    assert not path.exists()
+    # no name of the version and no sha256: the bytes might be of two files
+    assert download.fetch(f"{server.url}/file", path) == SHA256
+    assert server.asked[1:] == [("/file", None)]
+
+
+def test_a_cut_that_nothing_would_show_is_refused(server, path):
+    server.length, server.cut = False, 1_200_000
+    with pytest.raises(ValueError, match="does not say how long the file is"):
+        download.fetch(f"{server.url}/file", path)
+    server.cut = 1_200_000
+    with pytest.raises(ValueError, match="sha256 is .* nothing was kept"):
+        download.fetch(f"{server.url}/file", path, SHA256)
+    assert not path.exists()
+    assert download.fetch(f"{server.url}/file", path, SHA256) == SHA256
+
+
+def test_two_downloads_of_one_file_do_not_mix(server, path):
+    path.parent.mkdir(parents=True)
+    with (
+        download._only_one(path),
+        pytest.raises(FileExistsError, match="another process is downloading"),
+    ):
+        download.fetch(f"{server.url}/file", path)
+    assert download.fetch(f"{server.url}/file", path) == SHA256
+
+
+def test_a_full_disk_keeps_what_came_and_names_the_cure(server, path, small_disk):
+    target = small_disk(2) / "file"
+    with pytest.raises(OSError, match=rf"disk full while writing {target}: .* free some space"):
+        download.fetch(f"{server.url}/file", target, SHA256)
+    assert not target.exists()
+    small_disk.grow(10)
+    assert download.fetch(f"{server.url}/file", target, SHA256) == SHA256
+    assert server.asked[1][1].startswith("bytes=")

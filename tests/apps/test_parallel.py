@@ -92,8 +92,9 @@ def test_stages_run_side_by_side_and_log_while_they_run(tmp_path, monkeypatch):
     put(tmp_path, "artifacts/manifest/gone.parquet")
     bar = Bar()
     monkeypatch.setattr(parallel, "tqdm", lambda **_: bar)
-    removed = parallel.repro(tmp_path, 2)
-    assert removed == [tmp_path / "artifacts/manifest/gone.parquet"]
+    said = parallel.repro(tmp_path, 2)
+    gone = tmp_path / "artifacts/manifest/gone.parquet"
+    assert said == [f"{gone}: removed, params.yaml no longer names it"]
     assert (tmp_path / "artifacts/videos.parquet").read_text() == "half-way\n" * 2
     assert "manifest@a, manifest@b" in bar.shown
     assert bar.done == 3

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from deepbench.core import blocks, params
+from deepbench.core import blocks, files, params
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -42,7 +42,7 @@ def save(path: Path, name: str, ensemble: blocks.Ensemble, replace: bool) -> str
         said = "; ".join(str(e["msg"]).removeprefix("Value error, ") for e in error.errors())
         msg = f"params.yaml was left as it is: {said}"
         raise ValueError(msg) from None
-    _replace(path, after)
+    files.write(path, after)
     return (
         f"params.yaml now has the ensemble {name!r}; `dvc repro` (or `make repro`) makes its "
         "results and its place in the report"
@@ -75,10 +75,3 @@ def _lost(before: str, after: str) -> list[str]:
 
 def _plain(weight: float) -> int | float:
     return int(weight) if weight == int(weight) else round(weight, 6)
-
-
-def _replace(path: Path, text: str) -> None:
-    """All of the new file or all of the old one, whatever happens in between."""
-    written = path.with_name(f".{path.name}.new")
-    written.write_text(text, "utf-8")
-    written.replace(path)

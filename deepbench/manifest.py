@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from deepbench.core import blocks, plugins, tables
+from deepbench.core import blocks, plugins, roots, tables
 from deepbench.core.tables import REAL, VideoRow
 from deepbench.datasets import listing
 
@@ -39,7 +39,8 @@ def build(dataset: str, root: Path, settings: blocks.Manifest) -> Manifest:
 
     Raises:
         FileNotFoundError: there is no folder at `root`.
-        ValueError: no video is left, ids repeat, or a cluster lies in two splits.
+        ValueError: no video is left, ids repeat, a path leaves the root, or a cluster lies in two
+            splits.
     """
     source = plugins.load("datasets", dataset)
     if not root.is_dir():
@@ -52,6 +53,8 @@ def build(dataset: str, root: Path, settings: blocks.Manifest) -> Manifest:
     if not everything:
         msg = f"data set {dataset}: no videos in {root}; its layout is\n{source.CARD.layout}"
         raise ValueError(msg)
+    for row in everything:
+        roots.place(root, row.path)
     _refuse_repeated(everything)
     rows = _select(dataset, everything, settings)
     _refuse_mixed(dataset, rows)
@@ -63,6 +66,7 @@ def build(dataset: str, root: Path, settings: blocks.Manifest) -> Manifest:
         *_filter_notes(everything, rows, settings),
         *_leaks(getattr(source, "SPLITS_ARE_DISJOINT", True), rows),
         *_lost(rows, here),
+        *_linked(root, here),
         *(source.notes(root, everything) if hasattr(source, "notes") else []),
     ]
     return Manifest(videos, _counts(source.CARD, rows, here), notes)
@@ -169,6 +173,16 @@ def _lost(rows: list[VideoRow], here: list[VideoRow]) -> list[str]:
     return [
         f"{len(lost):,} of {len(rows):,} listed videos are not on disk, first {lost[0]}; "
         "they stay in the manifest and count as missing"
+    ]
+
+
+def _linked(root: Path, here: list[VideoRow]) -> list[str]:
+    away = roots.strays(root, here)
+    if not away:
+        return []
+    return [
+        f"{len(away):,} of {len(here):,} videos lie outside the data set's folder, where symbolic "
+        f"links lead, first {away[0]}; they are read"
     ]
 
 

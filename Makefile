@@ -49,22 +49,25 @@ test: $(READY)
 test-fast: $(READY)
 	pytest --numprocesses auto --dist loadfile -m "not slow"
 
+# the three servers answer this machine alone, and whoever has the token or password that they print;
+# e.g. make lab PORT=9000
+
 # kernels start in the folder of their notebook; a start-up line takes them to the root
 lab: $(READY)
 	mkdir -p $(VENV)/ipython/profile_default/startup
-	echo 'import os; os.chdir(r"$(CURDIR)")' > $(VENV)/ipython/profile_default/startup/00-root.py
-	IPYTHONDIR="$(abspath $(VENV))/ipython" jupyter lab --ip 127.0.0.1
+	python -c 'import os; print(f"import os; os.chdir({os.getcwd()!r})")' > $(VENV)/ipython/profile_default/startup/00-root.py
+	IPYTHONDIR="$$(cd $(VENV) && pwd)/ipython" jupyter lab --ip 127.0.0.1 $(if $(PORT),--port $(PORT))
 
-# the interactive notebooks as pages of this machine, behind a token that it prints
+# the interactive notebooks as pages
 app: $(READY)
-	python -m deepbench.apps.page
+	python -m deepbench.apps.page $(if $(PORT),--port $(PORT))
 
 # deepbench against what one would write otherwise, in turns (benchmarks/README.md)
 bench: $(READY)
 	python -m benchmarks.end_to_end
 
 mlflow: $(READY)
-	mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///mlflow.db
+	python -m deepbench.apps.mlflow_page $(if $(PORT),--port $(PORT))
 
 # after a change of dependencies: pins what is installed, without anything of this machine
 lock: $(READY)

@@ -194,7 +194,7 @@ def end(clone: Path, kill: Kill) -> str:
     return f"killed {len(several) if kill.all_of_it else 1} of {len(several)} processes"
 
 
-class _gone:  # noqa: N801 - reads as a clause
+class _gone:
     """A block in which a process may just have ended."""
 
     def __enter__(self) -> None:

@@ -110,7 +110,7 @@ def write_manifest(path: Path, numbers: Iterable[int]) -> Path:
 def work_here(work: Work) -> None:
     """Run a step in this process, noting what it begins."""
     work.out.mkdir(parents=True, exist_ok=True)
-    with work.progress.open("w", buffering=1) as progress:
+    with work.progress.open("w", buffering=1, encoding="utf-8") as progress:
         # what a killed run had begun must stand in the file
         note = _noter(progress.fileno())
         digest = hashlib.file_digest
@@ -188,7 +188,7 @@ def finish(process: "subprocess.Popen[bytes]", work: Work) -> Done:
         time.sleep(0.1)
     if process.returncode:
         sys.exit(f"{work.step} failed with exit code {process.returncode}: {work}")
-    progress = work.progress.read_text()
+    progress = work.progress.read_text("utf-8")
     digested = progress.count("~")
     begun = len(progress) - digested
     return Done(time.perf_counter() - began, peak / 2**20, begun, digested)
@@ -288,7 +288,7 @@ def _killed(work: Work, moment: float) -> int:
     time.sleep(moment)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    return len(work.progress.read_text().replace("~", ""))
+    return len(work.progress.read_text("utf-8").replace("~", ""))
 
 
 def _kept(work: Work) -> int:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from deepbench.core import blocks, digests, processes, shards, tables
+from deepbench.core import blocks, digests, processes, roots, shards, tables
 from deepbench.media import align, clips
 
 CONTENTS = Path("runs/contents.sqlite")
@@ -76,9 +76,13 @@ def _plan(
     recipe = _recipe(settings)
     for number, rows in enumerate(shards.chunks(manifest)):
         columns = zip(rows["video_id"], rows["path"], rows["media"], strict=True)
-        tasks = [clips.Task(v, root / path, media, settings) for v, path, media in columns]
+        tasks = [
+            clips.Task(v, roots.place(root, path), media, settings) for v, path, media in columns
+        ]
         keys = [(t.video_id, p, t.media) for t, p in zip(tasks, rows["path"], strict=True)]
-        found = {key[0]: digests.of([recipe, key, known.of(root / key[1])]) for key in keys}
+        found = {
+            key[0]: digests.of([recipe, key, known.of(roots.place(root, key[1]))]) for key in keys
+        }
         yield Planned(shards.Shard(number, found), tasks)
 
 

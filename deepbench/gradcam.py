@@ -11,7 +11,7 @@ from jaxtyping import Float32, UInt8
 from scipy.special import expit
 from tqdm import tqdm
 
-from deepbench.core import evidence, params, plugins, shards, tables
+from deepbench.core import evidence, params, plugins, roots, shards, tables
 from deepbench.detectors import batches, occlusion
 from deepbench.detectors import explain as cam
 from deepbench.detectors.network import Network
@@ -112,7 +112,7 @@ def _read(wanted: pd.DataFrame, sources: Sources, settings: params.Params) -> li
         mask = mask_of(row["path"]) if row["label"] else ""
         landmarks = np.array(row["landmarks"], np.float32).reshape(5, 2)
         facts: Row = {name: row[name] for name in FACTS}
-        rgb, path = stored.decode(row["png"]), root / row["path"]
+        rgb, path = stored.decode(row["png"]), roots.place(root, row["path"])
         crops.append(Crop(facts, row["label"], landmarks, rgb, path, root / mask if mask else None))
     return crops
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from deepbench.core import blocks, gaps, paths, plugins, tables
+from deepbench.core import blocks, gaps, paths, plugins, roots, tables
 from deepbench.core.tables import REAL, VideoRow
 from deepbench.datasets import contents, official
 from deepbench.sample import pack
@@ -41,8 +41,9 @@ def build(dataset: str, root: Path, settings: blocks.Manifest) -> Manifest:
 
     Raises:
         FileNotFoundError: there is no folder at `root`.
-        ValueError: no video is left, ids repeat, a cluster lies in two splits, labels contradict
-            each other, or the data set is incomplete (core/gaps.py) and that is not allowed.
+        ValueError: no video is left, ids repeat, a path leaves the root, a cluster lies in two
+            splits, labels contradict each other, or the data set is incomplete (core/gaps.py) and
+            that is not allowed.
     """
     source = plugins.load("datasets", dataset)
     _refuse_no_folder(dataset, root)
@@ -50,7 +51,8 @@ def build(dataset: str, root: Path, settings: blocks.Manifest) -> Manifest:
     if not everything:
         msg = f"data set {dataset}: no videos in {root}; its layout is\n{source.CARD.layout}"
         raise ValueError(msg)
-    _refuse_outside(everything)
+    for row in everything:
+        roots.place(root, row.path)
     _refuse_repeated(everything)
     rows = _select(dataset, everything, settings)
     _refuse_mixed(dataset, rows)
@@ -76,6 +78,7 @@ def build(dataset: str, root: Path, settings: blocks.Manifest) -> Manifest:
         *leaks,
         *contents.contradictions(contents.copies(found), disjoint),
         *(gap.sentence for gap in missing),
+        *_linked(root, here),
         *(source.notes(root, everything) if hasattr(source, "notes") else []),
     ]
     return Manifest(videos, _counts(source.CARD, rows, here), notes, missing)
@@ -110,16 +113,6 @@ def _refuse_incomplete(dataset: str, missing: list[gaps.Gap], settings: blocks.M
         msg = (
             f"data set {dataset} is incomplete:\n{told}\n{gaps.CURE}, or take {dataset} out of "
             "datasets and roots"
-        )
-        raise ValueError(msg)
-
-
-def _refuse_outside(rows: list[VideoRow]) -> None:
-    outside = [r.path for r in rows if r.path.startswith("/") or ".." in r.path.split("/")]
-    if outside:
-        msg = (
-            f"{len(outside):,} paths lead out of the data set's folder, first {outside[0]}; its "
-            "labels must name files in it"
         )
         raise ValueError(msg)
 
@@ -214,6 +207,16 @@ def _leaks(splits_are_disjoint: bool, rows: list[VideoRow]) -> list[str]:
     return [
         f"the official split shares {len(shared)} of {len(splits)} identities between splits, "
         f"first {shared[0]}: do not tune on one split and report another"
+    ]
+
+
+def _linked(root: Path, here: list[VideoRow]) -> list[str]:
+    away = roots.strays(root, here)
+    if not away:
+        return []
+    return [
+        f"{len(away):,} of {len(here):,} videos lie outside the data set's folder, where symbolic "
+        f"links lead, first {away[0]}; they are read"
     ]
 
 

@@ -204,8 +204,8 @@ def test_twenty_thousand_videos_take_seconds(tmp_path):
         (tmp_path / kind).mkdir()
         for name in names:
             (tmp_path / kind / name).write_text(f"{kind}/{name}")
-    start = time.perf_counter()
+    start = time.process_time()
     built = manifest.build("folder", tmp_path, settings())
     assert len(built.videos) == 20_000
     # measured 1 s; listing the folder anew for each file would take minutes
-    assert time.perf_counter() - start < 15
+    assert time.process_time() - start < 15

@@ -57,7 +57,11 @@ def serve(folder: Path, port: int, token: str, browser: bool) -> None:
         config.Voila.token = token
     else:
         config.Voila.auto_token = True
-    config.Voila.tornado_settings = {"headers": {"Content-Security-Policy": POLICY}}
+    config.Voila.tornado_settings = {
+        "headers": {"Content-Security-Policy": POLICY},
+        # Voila's own setting would answer to any name that leads to this machine
+        "allow_remote_access": False,
+    }
     config.MappingKernelManager.cull_interval = EVERY
     config.MappingKernelManager.cull_idle_timeout = IDLE
     Voila.launch_instance([str(folder / "pages")], config=config)

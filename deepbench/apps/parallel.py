@@ -234,6 +234,8 @@ def _dvc(root: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "dvc", *words],
         cwd=root,
         capture_output=True,
-        text=True,
+        # whatever the terminal's encoding: paths may have any letters
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        encoding="utf-8",
         check=False,
     )

@@ -28,7 +28,7 @@ def load() -> Load:
 def forget_peak() -> bool:
     """Let the peak of resident memory start anew; False where the system cannot (not Linux)."""
     try:
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", "utf-8")
     except OSError:
         return False
     return True

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
 
-from deepbench.core import blocks, params
+from deepbench.core import blocks, params, roots
 from deepbench.media import clips, video
 from deepbench.media.detection import Detection
 
@@ -85,7 +85,7 @@ def look(frames: list[video.Frame], finder: clips.Finder, crop: str) -> list[Sho
 def _sample(
     unit: str, row: dict[Hashable, Any], finder: clips.Finder, settings: params.Params
 ) -> Sample:
-    path = Path(settings.roots[row["dataset"]].path) / row["path"]
+    path = roots.place(Path(settings.roots[row["dataset"]].path), row["path"])
     at_most = 1 if unit == "image" else None
     decode = functools.partial(_decode, path, row["media"], settings.faces, at_most)
     return Sample(unit, row["video_id"], decode, look(decode(), finder, settings.faces.crop))

@@ -115,8 +115,9 @@ def _git(root: Path, *words: str) -> str | None:
     """Output of a git command; None if git is missing or refuses."""
     try:
         done = subprocess.run(
-            ["git", *words], cwd=root, capture_output=True, text=True, check=True, timeout=60
-        )
+            ["git", *words], cwd=root, capture_output=True, check=True, timeout=60,
+            encoding="utf-8", errors="replace",
+        )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout

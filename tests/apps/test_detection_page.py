@@ -1,14 +1,30 @@
 """What comes from a browser on its way to a verdict: stored, refused, examined, removed."""
 
-from contextlib import closing
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+import av
 import cv2
 import detect_answers as made
 import numpy as np
 import pytest
+from PIL import Image
 
-from deepbench.apps.detection import answers, documents, examiner, explaining, page_html
+from deepbench.apps.detection import (
+    answers,
+    documents,
+    examiner,
+    explaining,
+    intake,
+    leftovers,
+    page_html,
+)
 from deepbench.apps.detection import page as pages
 from deepbench.apps.detection.uploads import Upload
 from deepbench.core.verdicts import Batch, Failure, Progress
@@ -80,6 +96,109 @@ def test_a_video_is_no_picture_of_a_burst():
         pytest.raises(ValueError, match="made of pictures"),
     ):
         upload.add(b"\x1a\x45\xdf\xa3")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "burst"), [([200_000_001], True), ([100_000_001] * 2, True), ([10**30], False)]
+)
+def test_what_no_limit_allows_is_refused_before_a_byte_comes(sizes, burst):
+    with pytest.raises(ValueError, match="more than any upload may have"):
+        Upload("a", sizes, burst)
+
+
+def test_a_size_that_no_disk_has_is_a_sentence():
+    with (
+        closing(Upload("a.png", [2**52], burst=False)) as upload,
+        pytest.raises(OSError, match="File too large") as caught,
+    ):
+        upload.add(png())
+    assert "/" not in intake.sentence(caught.value)
+
+
+def bomb(side):
+    """A picture of few bytes and many pixels."""
+    content = io.BytesIO()
+    Image.new("1", (side, side)).save(content, "PNG")
+    return content.getvalue()
+
+
+def test_a_small_file_of_many_pixels_is_refused():
+    content = bomb(8_000)
+    assert len(content) < 20_000
+    with closing(Upload("a.png", [len(content)], burst=False)) as upload:
+        upload.add(content)
+        with pytest.raises(ValueError, match="8,000 x 8,000 pixels, over the limit of 50 million"):
+            upload.check_whole()
+
+
+def test_a_video_of_huge_frames_is_refused(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as made:
+        stream = made.add_stream("mjpeg", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 8_000, 7_000, "yuvj420p"
+        frame = av.VideoFrame(8_000, 7_000, "yuvj420p")
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            made.mux(packet)
+    content = path.read_bytes()
+    with closing(Upload("a.mkv", [len(content)], burst=False)) as upload:
+        upload.add(content)
+        with pytest.raises(ValueError, match="8,000 x 7,000 pixels, over the limit"):
+            upload.check_whole()
+
+
+def test_names_of_the_browser_name_no_file():
+    for name in ("../../etc/passwd", "/etc/passwd", "C:\\x.png", "a\0b.png", HOSTILE, ""):
+        with closing(Upload(name, [len(png())], burst=False)) as upload:
+            upload.add(png())
+            upload.check_whole()
+            assert upload.path.name == "file"
+            assert [p.name for p in upload.path.parent.iterdir()] == ["file"]
+            # nobody else on this machine may look into it
+            assert upload.path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_uploads_side_by_side_do_not_meet():
+    content = [png(), png() + b"more", png() + b"other"]
+    with ExitStack() as stack:
+        uploads = [stack.enter_context(closing(Upload("a", [len(c)], False))) for c in content]
+        for start in range(0, max(map(len, content)), 9):
+            for upload, own in zip(uploads, content, strict=True):
+                if piece := own[start : start + 9]:
+                    upload.add(piece)
+        assert [upload.path.read_bytes() for upload in uploads] == content
+
+
+def test_ten_thousand_pieces_make_one_file():
+    content = png() + bytes(10_000 - len(png()))
+    with closing(Upload("a.png", [len(content)], burst=False)) as upload:
+        upload.add(content[:400])
+        for place in range(400, len(content)):
+            upload.add(content[place : place + 1])
+        upload.check_whole()
+        assert upload.path.read_bytes() == content
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+def test_what_a_killed_program_left_is_removed_by_the_next(tmp_path, monkeypatch):
+    program = (
+        "import sys, time; from deepbench.apps.detection.uploads import Upload; "
+        "made = Upload('a', [9], False); print(made.path.parent, flush=True); time.sleep(60)"
+    )
+    words = [sys.executable, "-c", program]
+    own = os.environ | {"TMPDIR": str(tmp_path)}
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen(words, env=own, stdout=subprocess.PIPE, encoding="utf-8") as killed:
+        folder = Path(killed.stdout.readline().strip())
+        long_ago = time.time() - 2 * leftovers.YOUNG
+        os.utime(folder, (long_ago, long_ago))
+        with closing(Upload("b", [9], burst=False)):
+            assert folder.is_dir()  # it is in use
+        killed.kill()
+    assert folder.is_dir()
+    (tmp_path / "deepbench-upload-file").touch()  # none of ours
+    with closing(Upload("b", [9], burst=False)):
+        assert not folder.exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["deepbench-upload-file"]
 
 
 # the page

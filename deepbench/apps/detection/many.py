@@ -17,7 +17,10 @@ class Listed(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What there is to examine, and files of folders that are neither pictures nor videos."""
+    """What there is to examine, and files of folders that are neither pictures nor videos.
+
+    Also left out is what symbolic links take out of a folder: only what was named is opened.
+    """
 
     files: list[Listed]
     left_out: list[str]
@@ -34,9 +37,12 @@ def listing(paths: list[Path]) -> Listing:
         if not path.is_dir():
             files.append(Listed(path, path.name))
             continue
+        home = path.resolve()
         for inside in sorted(p for p in path.rglob("*") if p.is_file()):
             name = inside.relative_to(path).as_posix()
-            if _is_media(inside):
+            if not inside.resolve().is_relative_to(home):
+                left_out.append(f"{name} (a link out of the folder; name the file itself)")
+            elif _is_media(inside):
                 files.append(Listed(inside, name))
             else:
                 left_out.append(name)

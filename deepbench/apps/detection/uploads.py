@@ -1,14 +1,19 @@
 """A file on its way from the browser: kept under a name of our own, refused before it is whole."""
 
+import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from deepbench.apps.detection import pixels
 from deepbench.core.verdicts import Media
 from deepbench.media import kinds
 
+PREFIX = "deepbench-upload-"
 LONGEST = 255  # characters of a name that are shown
 MOST_PARTS = 64  # pictures of a burst
+LARGEST = 2**53  # bytes; a browser counts no further
 
 
 class Upload:
@@ -22,14 +27,23 @@ class Upload:
             sizes: bytes of each part: one of a file, several of a burst.
             burst: the parts are pictures that count as one video.
         """
-        if not 1 <= len(sizes) <= (MOST_PARTS if burst else 1) or min(sizes) < 0:
+        if not 1 <= len(sizes) <= (MOST_PARTS if burst else 1):
             msg = f"an upload of {len(sizes)} parts; a file has one, a burst up to {MOST_PARTS}"
+            raise ValueError(msg)
+        if min(sizes) < 0 or sum(sizes) > (kinds.UPLOADS.video if burst else LARGEST):
+            msg = f"the browser announces {sum(sizes):,} bytes, more than any upload may have"
             raise ValueError(msg)
         self.name = name[-LONGEST:] or "unnamed"
         self.media: Media | None = "frames" if burst else None
         self.foreign = False  # its first bytes say that it is neither a picture nor a video
         self._sizes, self._part, self._got = list(sizes), 0, 0
-        self._folder = tempfile.TemporaryDirectory(prefix="deepbench-")
+        self._folder = tempfile.TemporaryDirectory(prefix=PREFIX)
+        self._lock: int | None = None
+        if sys.platform != "win32":  # which has no such locks; what a kill leaves is its owner's
+            from deepbench.apps.detection import leftovers
+
+            leftovers.remove(PREFIX)
+            self._lock = leftovers.lock(Path(self._folder.name))
         for part in range(len(sizes)):
             self._place(part).touch()
 
@@ -76,13 +90,19 @@ class Upload:
         kinds.check_size(path, kind, kinds.UPLOADS)
 
     def check_whole(self) -> None:
-        """Raise ValueError if bytes are missing."""
+        """Raise ValueError if bytes are missing, or would become too many when decoded."""
         if self._got or any(self._sizes[self._part :]):
             msg = f"only {self.share:.0%} of the file arrived; try again"
             raise ValueError(msg)
+        for part, size in enumerate(self._sizes):
+            if size:  # an empty file is told of where it is examined
+                pixels.check(self._place(part), kinds.kind(self._place(part)))
 
     def close(self) -> None:
         """Remove everything."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
         self._folder.cleanup()
 
     def _place(self, part: int) -> Path:

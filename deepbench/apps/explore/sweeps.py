@@ -132,8 +132,9 @@ def _place(one: Difference) -> tuple[bool, float]:
 def _git(root: Path, *words: str) -> str:
     try:
         done = subprocess.run(
-            ["git", *words], cwd=root, capture_output=True, text=True, check=True, timeout=60
-        )
+            ["git", *words], cwd=root, capture_output=True, check=True, timeout=60,
+            encoding="utf-8", errors="replace",
+        )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", "") or "no such revision").strip()
         msg = f"git {words[0]} {words[-1]}: {said}"

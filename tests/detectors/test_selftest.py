@@ -14,7 +14,7 @@ from deepbench.detectors import effort, selftest
 from deepbench.detectors.network import Network
 
 SIZES = {"xception": 96, "efficientnet_b4": 96, "f3net": 256, "f3net_sobel": 96, "effort": 224}
-HEADS = {"efficientnet_b4": "classifier", "effort": "head", "xception": "fc"}
+HEADS = {"efficientnet_b4": "last_layer", "effort": "head", "xception": "fc"}
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from deepbench.sample import demo_weights
 
 MEMORY = Path("runs/precision")  # verdicts on precisions, per checkpoint and machine
 KEY = ["video_id", "frame", "face"]
-LIBRARIES = ("torch", "timm", "transformers", "numpy", "opencv-python-headless")
+LIBRARIES = ("torch", "timm", "numpy", "opencv-python-headless")
 
 
 def choose_device(wanted: str) -> str:

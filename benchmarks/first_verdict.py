@@ -89,7 +89,7 @@ def told(name: str, tree: str, runs: list[Run]) -> str:
         middle = statistics.median(values)
         parts.append(f"{column} {middle:6.2f} s ({min(values):.2f}-{max(values):.2f})")
     loads = [run.load for run in runs]
-    return f"{name:<28} {'  '.join(parts)}  load {min(loads):.1f}-{max(loads):.1f}  {tree}".rstrip()
+    return f"{name:<29} {'  '.join(parts)}  load {min(loads):.1f}-{max(loads):.1f}  {tree}".rstrip()
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from deepbench.sample import demo_weights
 MEMORY = Path("runs/precision")  # verdicts on precisions, per checkpoint and machine
 DIFFERENT = 8  # crops from which on equal scores are no chance
 KEY = ["video_id", "frame", "face"]
-LIBRARIES = ("torch", "timm", "transformers", "numpy", "opencv-python-headless")
+LIBRARIES = ("torch", "timm", "numpy", "opencv-python-headless")
 
 
 def choose_device(wanted: str) -> str:

@@ -1,5 +1,6 @@
 """The benchmark in its smallest form: both roads must lead to the same place."""
 
+import importlib
 import json
 import math
 import subprocess
@@ -48,3 +49,28 @@ def test_every_ratio_and_time_is_a_positive_number(report):
         assert 0 < shares["detectors"] < shares["with_face_detection"] < 1
     assert "nan" not in report["text"]
     assert "inf" not in report["text"]
+
+
+@pytest.fixture
+def first_verdict(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    return importlib.import_module("benchmarks.first_verdict")
+
+
+def test_imports_of_a_notebook_are_its_statements(first_verdict):
+    found = first_verdict.imports(ROOT / "notebooks/10_report.ipynb")
+    assert found == "from deepbench import report"
+    assert "imports of 10_report" in first_verdict.stages()
+
+
+@pytest.mark.slow
+def test_first_verdict_times_whole_processes(first_verdict, tmp_path):
+    command = [sys.executable, "-m", "benchmarks.first_verdict", "--quick", "--runs", "1"]
+    command += ["--no-stages", "--cache", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = done.stdout.splitlines()
+    assert [line.partition("  ")[0] for line in lines] == list(first_verdict.COMMAND)
+    verdict, usage = (float(line.partition("cpu ")[2].split()[0]) for line in lines)
+    # --help imports nothing, a verdict at least torch
+    assert 0 < usage < verdict

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from deepbench.apps.detection import answers, documents, examiner, explaining, many
+from deepbench.apps.detection import answers, examiner, many
 from deepbench.core import files
 from deepbench.core.verdicts import Answer, Failure, Progress
 
@@ -112,6 +112,9 @@ class _Pages:
         """The page of one answer, if pages are wanted."""
         if self._report is None:
             return
+        # the drawing takes long to import
+        from deepbench.apps.detection import documents, explaining
+
         maps = explaining.explain(self._judge, answer, tell=bar)
         bar.close()
         path = self._report

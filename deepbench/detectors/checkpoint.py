@@ -3,6 +3,7 @@
 import os
 import pickle
 import re
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,8 @@ class Origin(NamedTuple):
 def read(origin: Origin) -> dict[str, Tensor]:
     """Tensors of a `.pth` or `.safetensors` file by name, on the CPU, without a leading `module.`.
 
+    They lie in the file itself, mapped into memory, and change with it until `copy_out`.
+
     Raises:
         FileNotFoundError: with where to get the file.
         ValueError: the file is damaged, or holds anything but tensors.
@@ -67,7 +70,9 @@ def _open(origin: Origin) -> object:
     try:
         if origin.weights.suffix == ".safetensors":
             return safetensors.torch.load_file(origin.weights)
-        return torch.load(origin.weights, map_location="cpu", weights_only=True)
+        # files of torch before 1.6 are no archives, and cannot be mapped
+        mapped = zipfile.is_zipfile(origin.weights)
+        return torch.load(origin.weights, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         # torch's own message advises weights_only=False, which would run whatever the file says
         reason = re.search(r"Unsupported \S+|GLOBAL \S+", str(error))
@@ -102,6 +107,18 @@ def fit(
     check(state, {published(name): tensor for name, tensor in own.items()}, unused, origin)
     values = {name: state[published(name)].to(tensor.dtype) for name, tensor in own.items()}
     module.load_state_dict(values, strict=True, assign=True)
+    copy_out(module, state)
+
+
+def copy_out(module: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Copy into memory what a module took as it is from `read`.
+
+    Whoever overwrites a checkpoint would otherwise change a network that is running.
+    """
+    mapped = {tensor.untyped_storage().data_ptr() for tensor in state.values()}
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.untyped_storage().data_ptr() in mapped:
+            tensor.data = tensor.data.clone()
 
 
 def check(

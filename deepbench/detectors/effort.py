@@ -69,8 +69,14 @@ def load(
         raise ValueError(msg)
     checkpoint.check(state, unprefixed_layout(size), UNUSED, origin)
     module = build(size)
-    checkpoint.fit(module, folded(state), published, UNUSED, origin)
+    own, whole = module.state_dict(), folded(state)
+    made = {name: tensor for name, tensor in whole.items() if name not in state}
+    checkpoint.check(made, {name: own[name] for name in made}, UNUSED, origin)
+    values = {name: whole[name].to(tensor.dtype) for name, tensor in own.items()}
+    module.load_state_dict(values, strict=True, assign=True)
     module.backbone.fold()
+    # not before: most of the network is new by now, and a gigabyte that takes time to copy
+    checkpoint.copy_out(module, state)
     # only the class token is pooled: the others count no more after the last attention
     last = f"backbone.encoder.layers.{size.layers - 1}.layer_norm1"
     return network.ready(module, preprocessing, device, precision, ["head"], last)
@@ -123,7 +129,7 @@ def folded(state: dict[str, Tensor]) -> dict[str, Tensor]:
         layer, _, part = name.rpartition(".")
         if part == "weight_main":
             u, s, v = (state[f"{layer}.{letter}_residual"].float() for letter in "USV")
-            result[f"{layer}.weight"] = tensor.float() + u @ torch.diag(s) @ v
+            result[f"{layer}.weight"] = (u @ torch.diag(s) @ v).add_(tensor)
         elif not part.endswith("_residual"):
             result[name] = tensor
     return result

@@ -19,8 +19,8 @@ class Pair(NamedTuple):
 def fold(module: nn.Module, x: Float[Tensor, "n channel h w"]) -> list[Pair]:
     """Fold every batch norm of a network in eval mode that takes a convolution's output.
 
-    Names stay: where a norm was there is then its activation, or nothing. `x` is any input; which
-    layers follow each other is seen in a forward pass.
+    Names stay: where a norm was there is then nothing. `x` is any input; which layers follow each
+    other is seen in a forward pass.
     """
     pairs = _pairs(module, x)
     for pair in pairs:
@@ -39,8 +39,7 @@ def fold(module: nn.Module, x: Float[Tensor, "n channel h w"]) -> list[Pair]:
             norm.bias,
         )
         convolution.requires_grad_(False)
-        # timm's norms may carry an activation
-        module.set_submodule(pair.norm, getattr(norm, "act", nn.Identity()))
+        module.set_submodule(pair.norm, nn.Identity())
     return pairs
 
 

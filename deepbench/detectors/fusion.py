@@ -10,12 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
-from timm.models.resnet import resnet50
-from timm.models.xception import legacy_xception
 from torch import Tensor, nn
 
 from deepbench.core.plugins import DetectorCard, Preprocessing
-from deepbench.detectors import checkpoint, network
+from deepbench.detectors import checkpoint, legacy_xception, network
 from deepbench.media import spectrum, treatments
 
 CARD = DetectorCard(
@@ -34,7 +32,7 @@ CARD = DetectorCard(
 
 FEATURES = len(spectrum.FEATURE_NAMES)
 UNUSED = r"(?!)"  # nothing
-CHANNELS = 2048  # of either backbone's last layer
+CHANNELS = legacy_xception.WIDTH  # of either backbone's last layer
 BOUND = 6.0  # standard deviations: kurtosis has tails that would drown all other features
 
 
@@ -136,8 +134,12 @@ def frequency_features(crops: np.ndarray) -> Float32[np.ndarray, "n 512"]:
 
 
 def _backbone(name: str) -> nn.Module:
-    build = {"xception": legacy_xception, "resnet50": resnet50}[name]
-    module: nn.Module = build(num_classes=0)
+    if name == "xception":
+        return legacy_xception.Xception(3, classes=0)
+    # it takes seconds to import, and no published detector needs it
+    from timm.models.resnet import resnet50
+
+    module: nn.Module = resnet50(num_classes=0)
     return module
 
 

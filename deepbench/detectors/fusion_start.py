@@ -29,6 +29,8 @@ def network(form: fusion.Form, start: Path | None, seed: int, device: str) -> Ne
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = fusion.Fusion(form, preprocessing)
+        if form.backbone == "xception":
+            legacy_xception.randomise(module.backbone)
     if start is not None and form.backbone:
         _load(module.backbone, form.backbone, start)
     target = torch.device(device)

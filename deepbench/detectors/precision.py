@@ -9,8 +9,10 @@ import hashlib
 import json
 import platform
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -21,7 +23,7 @@ from tqdm import tqdm
 from deepbench.core import digests, files, plugins
 from deepbench.core.plugins import Preprocessing
 from deepbench.detectors import openvino_runtime
-from deepbench.detectors.batches import side_by_side
+from deepbench.detectors.batches import one_thread_each, side_by_side
 from deepbench.detectors.likeness import FEWEST, Crops, Logits, compare
 from deepbench.detectors.network import Network
 
@@ -40,6 +42,12 @@ class Wanted:
     preprocessing: Preprocessing
     precision: str  # `auto` or one of network.PRECISIONS
     openvino: bool = False
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of the checkpoint, whose gigabyte is read for it once."""
+        with self.weights.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -100,14 +108,12 @@ def choose(wanted: Wanted, crops: Callable[[], Crops], memory: Path) -> Chosen:
         ValueError: OpenVINO on a device that is no CPU, or for a network it cannot take over.
         ImportError: OpenVINO is wanted and not installed.
     """
-    auto = wanted.precision == "auto"
-    target = fastest(wanted.device) if auto else wanted.precision
-    ways = _ways(wanted, target)
+    ways = _ways(wanted)
     if not ways:
-        why = "this machine has no faster one" if auto else "as set"
+        why = "this machine has no faster one" if wanted.precision == "auto" else "as set"
         verdict = Verdict(wanted.precision, "float32", "torch", True, why)
         return Chosen(_load(wanted, EXACT), verdict)
-    place = memory / f"{_key(wanted, ways)}.json"
+    place = _place(wanted, ways, memory)
     if place.exists():
         verdict = Verdict(**json.loads(place.read_text("utf-8")))
         return Chosen(_load(wanted, Way(verdict.runtime, verdict.used)), verdict)
@@ -121,8 +127,34 @@ def choose(wanted: Wanted, crops: Callable[[], Crops], memory: Path) -> Chosen:
     return chosen
 
 
-def _ways(wanted: Wanted, target: str) -> list[Way]:
+def choose_all(
+    several: Sequence[Wanted], crops: Callable[[], Crops], memory: Path
+) -> dict[str, Chosen]:
+    """`choose` for several detectors, by name; their files are read and hashed side by side."""
+    chosen: dict[str, Chosen] = {}
+
+    def load(wanted: Wanted) -> None:
+        # what compiles or has yet to be tried comes afterwards, and has all threads
+        ways = _ways(wanted)
+        if not ways or (not wanted.openvino and _place(wanted, ways, memory).exists()):
+            chosen[wanted.detector] = choose(wanted, crops, memory)
+
+    # the largest first, so that no thread is left with it at the end
+    ordered = sorted(several, key=lambda wanted: wanted.weights.stat().st_size, reverse=True)
+    with one_thread_each() as threads, ThreadPoolExecutor(threads) as pool:
+        jobs = [pool.submit(load, wanted) for wanted in ordered]
+        jobs += [pool.submit(getattr, wanted, "sha256") for wanted in ordered]
+        for job in jobs:
+            job.result()
+    for wanted in several:
+        if wanted.detector not in chosen:
+            chosen[wanted.detector] = choose(wanted, crops, memory)
+    return chosen
+
+
+def _ways(wanted: Wanted) -> list[Way]:
     """What to try, the fastest first."""
+    target = fastest(wanted.device) if wanted.precision == "auto" else wanted.precision
     if wanted.openvino:
         openvino_runtime.check(wanted.device)
         # there it is worth while in float32, too
@@ -175,16 +207,14 @@ def _load(wanted: Wanted, way: Way) -> Network:
     return network
 
 
-def _key(wanted: Wanted, ways: list[Way]) -> str:
-    """Digest of what a verdict depends on, beside the crops."""
+def _place(wanted: Wanted, ways: list[Way], memory: Path) -> Path:
+    """Where a verdict is remembered, by all that it depends on beside the crops."""
     device = torch.device(wanted.device)
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
-    with wanted.weights.open("rb") as file:
-        weights = hashlib.file_digest(file, "sha256").hexdigest()
-    return digests.of(
+    key = digests.of(
         {
             "detector": wanted.detector,
-            "weights": weights,
+            "weights": wanted.sha256,
             "preprocessing": dataclasses.astuple(wanted.preprocessing),
             "requested": wanted.precision,
             "ways": ways,
@@ -193,6 +223,7 @@ def _key(wanted: Wanted, ways: list[Way]) -> str:
             "libraries": digests.versions("torch", "timm", "numpy", "openvino"),
         }
     )
+    return memory / f"{key}.json"
 
 
 def _cpu() -> str:

@@ -1,7 +1,7 @@
 """Face detection: MTCNN (Zhang et al. 2016, arXiv:1604.02878) with facenet-pytorch's weights.
 
-The networks are facenet-pytorch's, the cascade around them is written anew on an integral image;
-a test holds that the detections are those of `facenet_pytorch.MTCNN.detect`.
+The cascade around the networks is written anew on an integral image; a test holds that the
+detections are those of `facenet_pytorch.MTCNN.detect`.
 The networks run on one CPU thread: with more, the last bits of their outputs depend on the number
 of threads, and on layers this small more threads gain nothing.
 """
@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from jaxtyping import Bool, Float32, Int64, UInt8
-from torchvision.ops import nms
 
 from deepbench.core import blocks
 from deepbench.media import integral
 from deepbench.media.detection import Detection, by_area
+from deepbench.media.mtcnn_networks import ONet, PNet, RNet
+from deepbench.media.suppression import suppress
 
 STRIDE, CELL = 2, 12  # PNet looks at 12 x 12 pixels every 2 pixels
 CHUNK = 512  # crops per network call, to bound memory
@@ -74,9 +74,9 @@ class Mtcnn:
                 score[rows, columns],
                 shifts[0].cpu().numpy()[:, rows, columns].T,
             )
-            parts.append(part.at(_keep(part, 0.5)))
+            parts.append(part.at(suppress(part.boxes, part.scores, 0.5)))
         found = Candidates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-        found = found.at(_keep(found, 0.7))
+        found = found.at(suppress(found.boxes, found.scores, 0.7))
         size = np.tile(found.boxes[:, 2:] - found.boxes[:, :2], 2)
         found = found._replace(boxes=_squared(found.boxes + found.shifts * size))
         return found.at(_inside(found.boxes, sums))
@@ -85,7 +85,7 @@ class Mtcnn:
         shifts, probabilities = self._classify(self._rnet, sums, found.boxes, 24)
         passed = probabilities[:, 1] > np.float32(self._settings.thresholds[1])
         found = Candidates(found.boxes, probabilities[:, 1], shifts).at(passed)
-        found = found.at(_keep(found, 0.7))
+        found = found.at(suppress(found.boxes, found.scores, 0.7))
         found = found._replace(boxes=_squared(_shifted(found)))
         return found.at(_inside(found.boxes, sums))
 
@@ -168,13 +168,6 @@ def _shifted(found: Candidates) -> Boxes:
     size = found.boxes[:, 2:] - found.boxes[:, :2] + 1
     boxes: np.ndarray = found.boxes + found.shifts * np.tile(size, 2)
     return boxes
-
-
-def _keep(found: Candidates, overlap: float) -> Int64[np.ndarray, "k"]:
-    """Non-maximum suppression by intersection over union."""
-    boxes, scores = torch.from_numpy(found.boxes), torch.from_numpy(found.scores)
-    kept: np.ndarray = nms(boxes, scores, overlap).numpy()
-    return kept
 
 
 def _keep_uncovered(found: Candidates, overlap: float) -> list[int]:

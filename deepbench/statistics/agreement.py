@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import logit
-from scipy.stats import rankdata
 
+from deepbench.statistics import ranks
 from deepbench.statistics.comparisons import holm
 from deepbench.statistics.intervals import Draws, Statistics
 from deepbench.statistics.metrics import METRICS, Labels, Logits, Values, Weights
@@ -75,10 +75,10 @@ def _rank_correlation(
     detector: Float[np.ndarray, "video"], other: Float[np.ndarray, "video"]
 ) -> float:
     """Spearman's, with tied scores sharing their mean rank."""
-    ranks = np.stack([rankdata(detector), rankdata(other)])
-    if not ranks.size or (np.ptp(ranks, axis=1) == 0).any():
+    both = np.stack([ranks.average(detector), ranks.average(other)])
+    if not both.size or (np.ptp(both, axis=1) == 0).any():
         return float("nan")
-    return float(np.corrcoef(ranks)[0, 1])
+    return float(np.corrcoef(both)[0, 1])
 
 
 def best_picks(

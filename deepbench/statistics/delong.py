@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import expit, ndtr, ndtri
-from scipy.stats import rankdata
 
+from deepbench.statistics import ranks
 from deepbench.statistics.intervals import Estimate
 
 ROUNDING = 1e-12  # share of a variance
@@ -30,10 +30,10 @@ def aucs(labels: Bool[np.ndarray, "item"], logits: Float[np.ndarray, "scorer ite
     if min(m, n) < 2:
         nothing = np.full(len(logits), np.nan)
         return Aucs(nothing, np.full((len(logits), len(logits)), np.nan))
-    together = rankdata(np.hstack([fakes, reals]), axis=1)
+    together = ranks.average(np.hstack([fakes, reals]))
     # share of reals below each fake, and of fakes above each real; ties count half
-    beaten = (together[:, :m] - rankdata(fakes, axis=1)) / n
-    beating = 1 - (together[:, m:] - rankdata(reals, axis=1)) / m
+    beaten = (together[:, :m] - ranks.average(fakes)) / n
+    beating = 1 - (together[:, m:] - ranks.average(reals)) / m
     covariance = np.atleast_2d(np.cov(beaten)) / m + np.atleast_2d(np.cov(beating)) / n
     return Aucs(beaten.mean(axis=1), covariance)
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import log_expit, logit, logsumexp
-from scipy.stats import rankdata
-from sklearn.linear_model import LogisticRegression
+
+from deepbench.statistics import ranks
 
 Logits = Float[np.ndarray, "video member"]
 Weights = Float[np.ndarray, "member"]
@@ -80,8 +80,8 @@ def rank_mean(logits: Logits, weights: Weights, development: Development) -> Fus
         known = development.logits[:, member]
         known = known[~np.isnan(known)]
         scores, places = np.unique(known, return_index=True)
-        ranks = (rankdata(known)[places] - 0.5) / len(known)
-        quantiles[:, member] = np.interp(logits[:, member], scores, ranks)
+        shares = (ranks.average(known)[places] - 0.5) / len(known)
+        quantiles[:, member] = np.interp(logits[:, member], scores, shares)
     weight = _weight_present(logits, weights)
     total = np.where(weight > 0, weight * quantiles, 0.0).sum(axis=1)
     with np.errstate(invalid="ignore"):
@@ -98,6 +98,9 @@ def stack(logits: Logits, weights: Weights, development: Development) -> Fused:
     fused = np.full(len(logits), np.nan)
     if unlearnable("stack", weights, development):
         return fused
+    # it takes half a second to import, which no other rule should wait for
+    from sklearn.linear_model import LogisticRegression
+
     voices, usable = _finite(development.logits, weights)
     voices, labels = voices[usable], development.labels[usable]
     mean, deviation = voices.mean(axis=0), voices.std(axis=0)

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
-from sklearn.linear_model import LogisticRegression
 
 PENALTY = 0.01  # C: small, for there may be fewer crops than features
 DECIMALS = 4  # of coefficients
@@ -57,6 +56,9 @@ def fit(features: Float[np.ndarray, "crop feature"], labels: Bool[np.ndarray, "c
     """
     if why := unlearnable(features, labels):
         raise ValueError(why)
+    # it takes half a second to import, which those who only score should not wait for
+    from sklearn.linear_model import LogisticRegression
+
     usable = _usable(features)
     features, labels = features[usable].astype(np.float64), labels[usable]
     spread, size = features.std(axis=0), np.abs(features).max(axis=0)

@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
-from scipy.stats import rankdata
 
-from deepbench.statistics import intervals
+from deepbench.statistics import intervals, ranks
 
 Grid = Float[np.ndarray, "rows columns"]
 Mask = Bool[np.ndarray, "h w"]
@@ -27,10 +26,10 @@ def area(curve: Float[np.ndarray, "state"]) -> float:
 
 def rank_correlation(one: Grid, other: Grid) -> float:
     """Spearman's correlation over the places of two maps; NaN where one is constant."""
-    ranks = np.stack([rankdata(one), rankdata(other)])
-    if np.isnan(ranks).any() or (np.ptp(ranks, axis=1) == 0).any():
+    both = np.stack([ranks.average(one.ravel()), ranks.average(other.ravel())])
+    if np.isnan(both).any() or (np.ptp(both, axis=1) == 0).any():
         return float("nan")
-    return float(np.corrcoef(ranks)[0, 1])
+    return float(np.corrcoef(both)[0, 1])
 
 
 def pointing(saliency: Grid, mask: Mask) -> float:

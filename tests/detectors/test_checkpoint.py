@@ -51,6 +51,27 @@ def test_half_precision_file_loads_as_float32(small_effort, small_state, saved):
     np.testing.assert_allclose(scores(halved), scores(small_effort), atol=0.3)
 
 
+@pytest.mark.parametrize("name", ["some.pth", "some.safetensors"])
+def test_a_loaded_network_does_not_change_with_its_file(name, small_effort, small_state, tmp_path):
+    path = tmp_path / name
+    if path.suffix == ".pth":
+        torch.save(small_state, path)
+    else:
+        safetensors.torch.save_file(small_state, path)
+    network = effort.load(path, "cpu", "float32")
+    # in place: a file that is replaced would live on until nobody needs it
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+    crops = synthetic.images("any", 2, 224)
+    np.testing.assert_array_equal(network(crops), scores(small_effort))
+
+
+def test_file_of_an_old_torch_loads(small_effort, small_state, tmp_path):
+    path = tmp_path / "old.pth"
+    torch.save(small_state, path, _use_new_zipfile_serialization=False)
+    np.testing.assert_array_equal(scores(path), scores(small_effort))
+
+
 def test_keys_without_effect_are_dropped(small_effort, small_state, saved):
     layer = "module.backbone.encoder.layers.0.self_attn.k_proj"
     extra = {

@@ -1,5 +1,6 @@
 """The fast precision is taken only where real crops have shown that it gives the same scores."""
 
+import hashlib
 import json
 from types import SimpleNamespace
 
@@ -141,6 +142,7 @@ def test_another_checkpoint_input_or_library_is_found_out_anew(
     precision.choose(what, lambda: greys(40), tmp_path)
     if change == "weights":
         what.weights.write_bytes(b"other")
+        what, _ = wanted(weights=what.weights)
     elif change == "preprocessing":
         what, _ = wanted(preprocessing=Preprocessing(8, (0.0,) * 3, (1.0,) * 3))
     elif change == "precision":
@@ -150,6 +152,28 @@ def test_another_checkpoint_input_or_library_is_found_out_anew(
     called = []
     precision.choose(what, lambda: called.append(1) or greys(40), tmp_path)
     assert called
+
+
+def test_several_detectors_are_chosen_as_each_would_be(wanted, tmp_path):
+    exact, _ = wanted(detector="f3net", precision="float32")
+    known, _ = wanted()
+    untried, _ = wanted(detector="effort")
+    alone = precision.choose(known, lambda: greys(64), tmp_path).verdict
+    threads = []
+
+    def crops():
+        threads.append(torch.get_num_threads())
+        return greys(64)
+
+    usual = torch.get_num_threads()
+    chosen = precision.choose_all([untried, exact, known], crops, tmp_path)
+    assert chosen["f3net"].verdict.why == "as set"
+    assert chosen["xception"].verdict == alone
+    assert chosen["effort"].verdict.used == "bfloat16"
+    # one was to be tried, with all threads
+    assert threads == [usual]
+    assert torch.get_num_threads() == usual
+    assert {w.sha256 for w in (untried, exact, known)} == {hashlib.sha256(b"abc").hexdigest()}
 
 
 def test_float32_as_set_is_not_compared(wanted, tmp_path):

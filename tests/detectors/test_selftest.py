@@ -14,7 +14,7 @@ from deepbench.detectors import effort, selftest
 from deepbench.detectors.network import Network
 
 SIZES = {"xception": 96, "efficientnet_b4": 96, "f3net": 256, "f3net_sobel": 96, "effort": 224}
-HEADS = {"efficientnet_b4": "classifier", "effort": "head", "xception": "fc"}
+HEADS = {"efficientnet_b4": "last_layer", "effort": "head", "xception": "fc"}
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_digest_sees_values_names_and_shapes(tmp_path):
 
 
 def test_stored_scores_are_read_as_written(tmp_path):
-    stored = {"one": selftest.Stored("abc", {"timm": "1.0"}, [0.5, -0.25])}
+    stored = {"one": selftest.Stored("abc", {"torch": "2.0"}, [0.5, -0.25])}
     selftest.write(stored, tmp_path / "x.json")
     assert selftest.read(tmp_path / "x.json") == stored
 
@@ -147,5 +147,5 @@ def test_stored_scores_are_read_as_written(tmp_path):
 def test_other_libraries_are_named():
     now = selftest.installed()
     assert selftest.drift(selftest.Stored("", now, [])) == ""
-    older = selftest.Stored("", now | {"timm": "0.9.1"}, [])
-    assert selftest.drift(older) == f"stored with timm 0.9.1 (installed: {now['timm']})"
+    older = selftest.Stored("", now | {"torch": "1.13"}, [])
+    assert selftest.drift(older) == f"stored with torch 1.13 (installed: {now['torch']})"

@@ -103,10 +103,11 @@ PLANS = {
     "efficientnet_b4": Plan(
         build=efficientnet_b4.build,
         published=efficientnet_b4.published,
-        frozen=r"blocks\.[56]\..*(conv_pw|conv_pwl|conv_reduce|conv_expand)\.weight"
-        r"|conv_head\.weight",
-        closed=r"blocks\.\d\.[1-9]",
-        head="classifier",
+        # of the last two stages
+        frozen=r"efficientnet\.(_blocks\.(2[2-9]|3[01])\._(expand|project|se)_.*|_conv_head\.)weight",
+        # all but the first of each stage
+        closed=r"efficientnet\._blocks\.(?!(0|2|6|10|16|22|30)\b)\d+",
+        head="last_layer",
         start=starts.efficientnet,
         window=160,
         pairs=8,

@@ -23,7 +23,7 @@ def xception(module: nn.Module) -> None:
 
 def efficientnet(module: nn.Module) -> None:
     """The same."""
-    _high_pass(module.get_parameter("conv_stem.weight"))
+    _high_pass(module.get_parameter("efficientnet._conv_stem.weight"))
 
 
 def f3net(module: nn.Module) -> None:

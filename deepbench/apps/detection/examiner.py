@@ -22,7 +22,7 @@ from deepbench import results, scores
 from deepbench.apps.detection import asking, judging, networks, standing
 from deepbench.apps.detection.asking import Asked
 from deepbench.apps.detection.networks import Loaded
-from deepbench.core import tables
+from deepbench.core import plugins, tables
 from deepbench.core.verdicts import (
     THREE_POOLS,
     Answer,
@@ -157,18 +157,27 @@ class Examiner:
     def _score(self, faces: pd.DataFrame, tell: Callable[[int, int], None]) -> pd.DataFrame:
         """Rows of the table scores: every crop by every detector."""
         pictures = np.stack([crops.decode(png) for png in faces["png"]])
-        starts = range(0, len(pictures), self.batch_size)
-        jobs = [
-            (name, pictures[i : i + self.batch_size]) for name in self.detectors for i in starts
+        parts = [
+            pictures[i : i + self.batch_size] for i in range(0, len(pictures), self.batch_size)
         ]
+        jobs = [(name, part) for name in self._slowest_first() for part in parts]
         device = next(iter(self.detectors.values())).network.device
-        logits = []
-        for done, part in enumerate(batches.side_by_side(self._run, jobs, device), 1):
-            logits.append(part)
+        logits: dict[str, list[Float32[np.ndarray, " n"]]] = {name: [] for name in self.detectors}
+        made = batches.side_by_side(self._run, jobs, device)
+        for done, ((name, _), scored) in enumerate(zip(jobs, made, strict=True), 1):
+            logits[name].append(scored)
             tell(done, len(jobs))
         keys = faces[["video_id", "frame", "face"]]
-        table = pd.concat([keys.assign(detector=name) for name in self.detectors])
-        return table.assign(fake_logit=np.concatenate(logits)).reset_index(drop=True)
+        table = pd.concat(
+            keys.assign(detector=name, fake_logit=np.concatenate(own))
+            for name, own in logits.items()
+        )
+        return table.reset_index(drop=True)
+
+    def _slowest_first(self) -> list[str]:
+        """Detectors by size: what takes longest should not begin last."""
+        size = {name: plugins.load("detectors", name).CARD.parameters for name in self.detectors}
+        return sorted(size, key=lambda name: -size[name])
 
     def _run(self, job: tuple[str, UInt8[np.ndarray, "n h w 3"]]) -> Float32[np.ndarray, " n"]:
         name, pictures = job

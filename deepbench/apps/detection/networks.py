@@ -1,6 +1,5 @@
 """The detectors of `detect`, in the precision that the pipeline would choose for them."""
 
-import hashlib
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -30,9 +29,11 @@ def load(root: Path, names: list[str], settings: blocks.Scores, device: str) -> 
         FileNotFoundError: there is no checkpoint; the sentence says where to get it.
         ValueError: a file is not the checkpoint that its detector needs.
     """
-    # a missing file is told of before minutes of loading
+    # a missing file is told of before seconds of loading
     found = {name: scores.find_weights(root / "weights" / name, name) for name in names}
-    return {name: _load(root, _wanted(name, found[name], settings, device)) for name in names}
+    wanted = [_wanted(name, found[name], settings, device) for name in names]
+    chosen = precision.choose_all(wanted, partial(_crops, root), root / "runs/precision")
+    return {each.detector: _loaded(each, chosen[each.detector]) for each in wanted}
 
 
 def explainable(loaded: Loaded) -> Network:
@@ -57,22 +58,18 @@ def _wanted(name: str, weights: Path, settings: blocks.Scores, device: str) -> p
     )
 
 
-def _load(root: Path, wanted: precision.Wanted) -> Loaded:
-    memory = root / "runs/precision"
-    network, verdict = precision.choose(wanted, partial(_crops, root), memory)
+def _loaded(wanted: precision.Wanted, chosen: precision.Chosen) -> Loaded:
     card: plugins.DetectorCard = plugins.load("detectors", wanted.detector).CARD
-    with wanted.weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     model = Model(
         name=wanted.detector,
         title=card.title,
         weights_file=wanted.weights.name,
-        sha256=digest,
+        sha256=wanted.sha256,
         demo=demo_weights.is_demo(wanted.weights),
         trained_on=card.trained_on,
-        precision=verdict.used,
+        precision=chosen.verdict.used,
     )
-    return Loaded(network, model, wanted)
+    return Loaded(chosen.network, model, wanted)
 
 
 def _crops(root: Path) -> likeness.Crops:

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from deepbench.core import terminal
+
 # every command imports what it needs, so that --help answers at once
 DEMO_SEED = 1
 
@@ -133,12 +135,12 @@ def main(argv: list[str] | None = None) -> int:
         if function is detect:
             _detect_arguments(command)
     args = parser.parse_args(argv)
+    terminal.show_every_letter()
     try:
         status: int | None = args.run(args)
     except (ValueError, OSError, KeyError, RuntimeError) as error:
         # str() of a KeyError puts its sentence in quotes
-        print(
-            f"deepbench: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr
-        )
+        said = str(error.args[0] if isinstance(error, KeyError) else error)
+        print(f"deepbench: {terminal.harmless(said)}", file=sys.stderr)
         return 1
     return status or 0

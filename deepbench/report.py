@@ -27,6 +27,7 @@ from deepbench.statistics import deepfakebench
 
 RECORDED = Path("reports/report/report.html")
 FIGURES = Path("reports/report/report.json")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 RESULTS_CSV, RESULTS = Path("reports/results.csv"), Path("reports/results.parquet")
 PUBLISHED = Path("reports/index.html")
 
@@ -86,7 +87,20 @@ def write(inputs: Inputs, root: Path = Path()) -> None:
     (root / RECORDED).write_text(page.compose(inputs), "utf-8")
     (root / FIGURES).write_text(machine.compose(inputs), "utf-8")
     tables.write(tables.RESULTS, inputs.results, root / RESULTS)
-    inputs.results.to_csv(root / RESULTS_CSV, index=False, lineterminator="\n")
+    for_spreadsheets(inputs.results).to_csv(root / RESULTS_CSV, index=False, lineterminator="\n")
+
+
+def for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with an apostrophe before each text that a spreadsheet would take for a formula.
+
+    The Parquet file beside it has every text as it is.
+    """
+    texts = [name for name in table if pd.api.types.is_string_dtype(table[name])]
+    guarded = {
+        str(name): table[name].map(lambda text: f"'{text}" if text.startswith(FORMULA) else text)
+        for name in texts
+    }
+    return table.assign(**guarded)
 
 
 def publish(root: Path = Path()) -> Path:

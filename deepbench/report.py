@@ -34,6 +34,7 @@ from deepbench.statistics import deepfakebench
 
 RECORDED = Path("reports/report/report.html")
 FIGURES = Path("reports/report/report.json")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 RESULTS_CSV, RESULTS = Path("reports/results.csv"), Path("reports/results.parquet")
 PUBLISHED = Path("reports/index.html")
 
@@ -93,7 +94,21 @@ def write(inputs: Inputs, root: Path = Path()) -> None:
     files.write(root / RECORDED, page.compose(inputs))
     files.write(root / FIGURES, machine.compose(inputs))
     tables.write(tables.RESULTS, inputs.results, root / RESULTS)
-    files.write(root / RESULTS_CSV, inputs.results.to_csv(index=False, lineterminator="\n"))
+    text = for_spreadsheets(inputs.results).to_csv(index=False, lineterminator="\n")
+    files.write(root / RESULTS_CSV, text)
+
+
+def for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with an apostrophe before each text that a spreadsheet would take for a formula.
+
+    The Parquet file beside it has every text as it is.
+    """
+    texts = [name for name in table if pd.api.types.is_string_dtype(table[name])]
+    guarded = {
+        str(name): table[name].map(lambda text: f"'{text}" if text.startswith(FORMULA) else text)
+        for name in texts
+    }
+    return table.assign(**guarded)
 
 
 def publish(root: Path = Path()) -> Path:

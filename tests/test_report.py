@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import latency_tables
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 import report_tables as made
@@ -105,6 +106,14 @@ def test_all_results_lie_beside_the_page(run):
     assert read["value"].sub(inputs.results["value"]).abs().max() < 1e-12
     figures = json.loads((root / report.FIGURES).read_text("utf-8"))
     assert figures["state"] == inputs.state.digest
+
+
+def test_no_text_is_a_formula_of_a_spreadsheet():
+    texts = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "plain", "a=b", ""]
+    table = pd.DataFrame({"note": texts, "value": np.arange(-4.0, 5.0)})
+    made = report.for_spreadsheets(table)
+    assert made["note"].tolist() == [*(f"'{text}" for text in texts[:6]), *texts[6:]]
+    assert made["value"].equals(table["value"])
 
 
 def test_publishing_twice_changes_nothing(run):

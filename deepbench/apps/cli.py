@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from deepbench.core import terminal
+
 # every command imports what it needs, so that --help answers at once
 DEMO_SEED = 1
 LOCK = Path("runs/deepbench.lock")  # one command that writes at a time
@@ -142,6 +144,7 @@ def main(argv: list[str] | None = None) -> int:
         if function is detect:
             _detect_arguments(command)
     args = parser.parse_args(argv)
+    terminal.show_every_letter()
     try:
         status: int | None = args.run(args)
     except OSError as error:
@@ -151,8 +154,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except (ValueError, KeyError, RuntimeError) as error:
         # str() of a KeyError puts its sentence in quotes
-        print(
-            f"deepbench: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr
-        )
+        said = str(error.args[0] if isinstance(error, KeyError) else error)
+        print(f"deepbench: {terminal.harmless(said)}", file=sys.stderr)
         return 1
     return status or 0

@@ -30,7 +30,7 @@ from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from deepbench.core import files, locks
+from deepbench.core import files, locks, terminal
 from deepbench.core.processes import JOBS
 
 RUNS = Path("runs")
@@ -129,6 +129,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("page", type=Path)
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     args = parser.parse_args(argv)
+    terminal.show_every_letter()
     stage = os.environ.get("DVC_STAGE", args.page.with_suffix("").as_posix()).replace("/", "-")
     if "DVC_ROOT" in os.environ:
         threading.Thread(target=_end_with_dvc, daemon=True).start()
@@ -153,11 +154,11 @@ def _run(args: argparse.Namespace, stage: str) -> int:
     try:
         notebook = execute(args.notebook, {k: yaml.safe_load(v) for k, v in args.p}, stage)
     except ValueError as error:
-        print(f"deepbench: {error}", file=sys.stderr)
+        print(f"deepbench: {terminal.harmless(str(error))}", file=sys.stderr)
         return 2
     except PapermillExecutionError as error:
         print(
-            f"deepbench: {args.notebook} failed: {error.ename}: {error.evalue}\n"
+            f"deepbench: {args.notebook} failed: {error.ename}: {terminal.harmless(error.evalue)}\n"
             f"deepbench: open {RUNS / f'{stage}.ipynb'} to see how far it ran",
             file=sys.stderr,
         )

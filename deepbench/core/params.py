@@ -1,5 +1,6 @@
 """`params.yaml` as typed, frozen settings: one block per step, unknown keys are errors."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ from deepbench.core.blocks import (
 )
 
 FREQUENCY = "frequency"  # the name of the frequency-only scorer
+NAME = re.compile(r"\w(?:[\w .+-]{0,58}\w)?")
 LEARNT = ("rank_mean", "stack")  # ensemble rules that look at the development split
 
 
@@ -85,6 +87,12 @@ class Params(Block):
             msg = (
                 f"{sorted(doubled)} names two scorers; detectors, external, videos.ensembles "
                 f"and the scorer {FREQUENCY!r} need names of their own"
+            )
+            raise ValueError(msg)
+        if odd := [n for n in (*self.external, *self.videos.ensembles) if not NAME.fullmatch(n)]:
+            msg = (
+                f"{odd} name scorers: use letters, digits and _ . + - with spaces between, for the "
+                "names become those of files"
             )
             raise ValueError(msg)
         if strangers := sorted(set(self.scores.openvino) - set(self.detectors)):

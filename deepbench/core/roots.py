@@ -11,13 +11,19 @@ def place(root: Path, path: str) -> Path:
     """Where a listed file lies: below the root, whatever a list, a table or a JSON file says.
 
     Raises:
-        ValueError: the path is empty or absolute, goes up with `..`, or is no path of every system.
+        ValueError: the path is empty or absolute, goes up with `..`, or is no UTF-8.
     """
     parts = PureWindowsPath(path)  # knows / and \ alike, and drives
     if not parts.parts or parts.anchor or ".." in parts.parts or "\0" in path:
         msg = (
             f"{path!r} is listed as a file of {root}, but does not lie in it; a listed path is "
             "relative to the data set's folder and has no '..': correct the list"
+        )
+        raise ValueError(msg)
+    if any("\ud800" <= letter <= "\udfff" for letter in path):
+        msg = (
+            f"{path!r} in {root} has a name that is no UTF-8, which tables cannot hold; rename it, "
+            "or run without PYTHONUTF8=0"
         )
         raise ValueError(msg)
     return root / path

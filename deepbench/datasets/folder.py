@@ -35,7 +35,7 @@ def list_videos(root: Path) -> Iterator[VideoRow]:
     """Every image and video below real/ and fake/, sorted by video_id.
 
     Raises:
-        ValueError: a folder of fakes is called real.
+        ValueError: a folder of fakes is called real, or has a name that no figure can show.
     """
     rows = []
     for kind in (REAL, FAKE):
@@ -77,6 +77,13 @@ def _row(kind: str, name: str, path: str, media: Literal["image", "video"]) -> V
     method = first if kind == FAKE and rest else kind
     if kind == FAKE and method.lower() == REAL:
         msg = f"{path}: a folder of fakes is called {first}; rename it after its manipulation"
+        raise ValueError(msg)
+    # surrogates stand for what is no UTF-8, of which the manifest tells
+    if "$" in method or not method.encode("utf-8", "ignore").decode().isprintable():
+        msg = (
+            f"{path!r}: the folder {first!r} names a manipulation in tables and figures, where "
+            "control characters and $ (mathematics) have meanings of their own; rename it"
+        )
         raise ValueError(msg)
     # with the suffix: a.jpg and a.png are two images
     video_id = f"folder/{kind}/{name}"

@@ -140,10 +140,13 @@ def store(root: Path) -> str:
 def _open(root: Path) -> tuple["MlflowClient", str]:
     from mlflow import MlflowClient
 
+    place = (root / "mlartifacts").as_uri()
+    # where its own first experiment lies goes into SQL as Python quotes it; an address, unlike a
+    # path, has no letter that would end the text
+    os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", place)
     if not (root / "mlflow.db").exists():
         _create(root)
     client = MlflowClient(store(root))
-    place = (root / "mlartifacts").as_uri()
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
         return client, client.create_experiment(EXPERIMENT, artifact_location=place)

@@ -42,6 +42,10 @@ def weights(settings, ensemble):
         (lambda s: s["faces"].update(select="biggest"), "'track', 'largest'.*found biggest"),
         (lambda s: s["faces"].pop("crop"), r"faces\.crop: Field required"),
         (lambda s: s["datasets"].pop(), "must name the same"),
+        (
+            lambda s: s["external"].update({"../<b>": {"path": "a.csv"}}),
+            "'../<b>'. name scorers: use letters",
+        ),
         (lambda s: weights(s, "equal").update(vgg=1), "equal weighs .'vgg'."),
         (
             lambda s: s["videos"]["ensembles"].update(xception=s["videos"]["ensembles"]["equal"]),

@@ -30,6 +30,11 @@ def test_a_path_that_leaves_the_root_is_refused_by_name(path):
         roots.place(ROOT, path)
 
 
+def test_a_name_that_no_table_can_hold_is_refused():
+    with pytest.raises(ValueError, match="is no UTF-8, which tables cannot hold; rename it, or"):
+        roots.place(ROOT, b"caf\xe9.mp4".decode("utf-8", "surrogateescape"))
+
+
 def test_what_links_take_out_of_the_root_is_told(tmp_path):
     root, away = tmp_path / "root", tmp_path / "away"
     for folder in (root / "real", root / "frames/a", root / "frames/b", away):

@@ -56,3 +56,9 @@ def test_links_are_followed_and_circles_end(tree, tmp_path_factory):
     (root / "fake").symlink_to(elsewhere, target_is_directory=True)
     (root / "real" / "again").symlink_to(root / "real", target_is_directory=True)
     assert [row.path for row in folder.list_videos(root)] == ["fake/a.jpg", "real/x.jpg"]
+
+
+@pytest.mark.parametrize("name", ["a$b$", "a\nb", "a\u202eb"])
+def test_a_folder_of_fakes_has_a_name_that_figures_can_show(tree, name):
+    with pytest.raises(ValueError, match="names a manipulation in tables and figures"):
+        list(folder.list_videos(tree([f"fake/{name}/a.png"])))

@@ -1,6 +1,7 @@
 """Lists that name files outside the data set's folder: nothing there is ever opened."""
 
 import json
+import os
 import socket
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from deepbench import external, manifest
-from deepbench.apps.detection import many
+from deepbench.apps.detection import asking, many
 from deepbench.core import blocks, params, tables
 from deepbench.media import video
 from deepbench.sample import pack
@@ -150,3 +151,10 @@ def test_a_playlist_called_video_opens_nothing_else(root, tmp_path, kind):
             assert reading.problem.startswith("file unreadable: ")
         with pytest.raises(TimeoutError):
             server.accept()
+
+
+def test_a_file_whose_name_is_no_utf8_is_told_of_all_the_same(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    path.write_bytes(b"x")
+    assert asking.source(path, "").filename == "caf?.png"
+    assert len(asking.source(tmp_path, "burst").sha256) == 64

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -116,13 +117,15 @@ def development(asked: Asked, models: list[Model]) -> Development:
 
 def source(path: Path, name: str) -> Source:
     """Name, digest and size of a file; of a folder, over the names and bytes of its files."""
+    # a name that is no UTF-8 could not be written anywhere
+    name = (name or path.name).encode("utf-8", "replace").decode()
     if path.is_file():
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Source(name or path.name, digest, path.stat().st_size)
+        return Source(name, digest, path.stat().st_size)
     total, size = hashlib.sha256(), 0
     for part in sorted(p for p in path.iterdir() if p.is_file()):
         content = part.read_bytes()
-        total.update(f"{part.name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+        total.update(os.fsencode(f"{part.name}\0{hashlib.sha256(content).hexdigest()}\n"))
         size += len(content)
-    return Source(name or path.name, total.hexdigest(), size)
+    return Source(name, total.hexdigest(), size)

@@ -27,10 +27,10 @@ class Upload:
             sizes: bytes of each part: one of a file, several of a burst.
             burst: the parts are pictures that count as one video.
         """
-        if not 1 <= len(sizes) <= (MOST_PARTS if burst else 1):
+        if not 1 <= len(sizes) <= (MOST_PARTS if burst else 1) or min(sizes) < 0:
             msg = f"an upload of {len(sizes)} parts; a file has one, a burst up to {MOST_PARTS}"
             raise ValueError(msg)
-        if min(sizes) < 0 or sum(sizes) > (kinds.UPLOADS.video if burst else LARGEST):
+        if sum(sizes) > (kinds.UPLOADS.video if burst else LARGEST):
             msg = f"the browser announces {sum(sizes):,} bytes, more than any upload may have"
             raise ValueError(msg)
         self.name = name[-LONGEST:] or "unnamed"

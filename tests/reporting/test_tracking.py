@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+import time
 
 import mlflow
 import pytest
@@ -90,6 +91,41 @@ def test_a_crashed_attempt_is_replaced(copy):
     assert {r.data.tags.get("mlflow.parentRunId") for r in left} == {None, run.run_id}
     # the crashed parent and both of its children went, a parent and a child came
     assert len(search(copy)) == before - 3 + 2
+
+
+def test_a_killed_attempt_of_another_state_goes_too(copy):
+    broken = Record("b", figures={"a.gif": None})
+    with pytest.raises(Exception, match="format"):
+        tracking.log_state(copy, "s2", Record("state"), [record("a"), broken])
+    assert search(copy, "tags.`deepbench.state` = 's2'")
+    tracking.log_state(copy, "s5", Record("state"), [])
+    assert not search(copy, "tags.`deepbench.state` = 's2'")
+    assert {run.info.status for run in search(copy)} == {"FINISHED"}
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from deepbench.reporting import tracking
+print("ready", flush=True)
+tracking.log_state(Path(), "s1", tracking.Record("state"), [tracking.Record("a")])
+"""
+
+
+def test_a_kill_while_the_store_is_made_leaves_none_and_two_at_once_log_one_state(tmp_path, rng):
+    command = [sys.executable, "-c", KILLED]
+    quiet = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, **quiet) as process:
+        process.stdout.readline()
+        while not list(tmp_path.glob("mlflow.db.*")):
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.5))
+        process.kill()
+    for process in [subprocess.Popen(command, **quiet) for _ in range(2)]:
+        process.communicate(timeout=240)
+        assert process.returncode == 0
+    assert sorted(run.info.run_name for run in search(tmp_path)) == ["a", "state"]
+    assert [p.name for p in tmp_path.glob("mlflow.db*")] == ["mlflow.db"]
 
 
 def test_a_moved_checkout_finds_its_runs_and_files(logged, copy):

@@ -18,6 +18,7 @@ from deepbench.core import locks
 pytestmark = pytest.mark.slow
 
 WORK = "sleep 1\necho {0} > artifacts/manifest/{0}.parquet\n"
+SETTINGS = {"PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1"}
 MAIN = "import sys; from deepbench.apps.cli import main; sys.exit(main(['repro']))"
 REPRO = [sys.executable, "-c", MAIN]
 DVC = [sys.executable, "-m", "dvc", "repro"]
@@ -27,7 +28,7 @@ def start(root, command):
     return subprocess.Popen(
         command,
         cwd=root,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "DVC_SITE_CACHE_DIR": str(root / "site")},
+        env=os.environ | SETTINGS | {"DVC_SITE_CACHE_DIR": str(root / "site")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -36,7 +37,7 @@ def start(root, command):
 
 
 def ends_well(process):
-    out, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=500)
     assert process.returncode == 0, out + err
     return out + err
 
@@ -46,11 +47,10 @@ def results(root):
     return found | {"dvc.lock": (root / "dvc.lock").read_bytes()}
 
 
-@pytest.fixture
-def right(tmp_path):
+@pytest.fixture(scope="module")
+def right(tmp_path_factory):
     """What an undisturbed run makes."""
-    root = tmp_path / "undisturbed"
-    root.mkdir()
+    root = tmp_path_factory.mktemp("undisturbed")
     project(root, {name: WORK.format(name) for name in "ab"})
     ends_well(start(root, REPRO))
     return results(root)
@@ -65,7 +65,7 @@ def root(tmp_path):
 
 
 def until(condition):
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -195,7 +195,7 @@ def test_a_disk_that_fills_up_in_a_run_is_told_and_the_next_run_ends_well(small_
     fill = "head -c 20000000 /dev/zero > filler\n"
     project(root, {name: fill + WORK.format(name) for name in "ab"})
     process = start(root, REPRO)
-    said = process.communicate(timeout=240)[1]
+    said = process.communicate(timeout=500)[1]
     assert process.returncode == 1
     assert re.search(rf"disk full: [\d.]+ MB are left in {root}; free some space, then", said), said
     small_disk.grow(60)

@@ -7,7 +7,6 @@ stage says while it runs stands in `runs/<stage>.log`: `tail -f runs/*.log` show
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Kill the pipeline at random moments and see that the next run mends it: `python -m benchmarks.faults`.
+"""Kill the pipeline at random moments; the next run mends it: `python -m benchmarks.faults`.
 
 A small checkout is made of this one: every kind of stage, one data set, one detector. A run that
 nobody disturbs says what is right. Then copies of the checkout are killed, several times each, and
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -176,51 +176,38 @@ def end(clone: Path, kill: Kill) -> str:
         cwd=clone,
         env=environment(clone),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    with (clone.parent / "stderr").open("wb") as log:
-        os.set_blocking(process.stderr.fileno(), False)
-        over = _until(clone, kill, process, log)
-        if over:
-            return f"ended with {process.returncode} before"
-        parent = psutil.Process(process.pid)
-        several = [parent, *parent.children(recursive=True)]
-        # under the shell stands the command; alone, its children live on
-        for one in several if kill.all_of_it else several[:2]:
-            with _gone():
-                one.send_signal(signal.SIGKILL)
+    if not _comes(clone, kill, process):
         process.wait()
-    return f"killed {len(several) if kill.all_of_it else 1} of {len(several)} processes"
+        return f"ended with {process.returncode} before"
+    parent = psutil.Process(process.pid)
+    several = [parent, *parent.children(recursive=True)]
+    # a shell that waits for its command goes with it
+    chosen = several if kill.all_of_it else several[: 1 + (parent.name() == "bash")]
+    for one in chosen:
+        with suppress(psutil.Error):
+            one.send_signal(signal.SIGKILL)
+    process.wait()
+    return f"killed {len(chosen)} of {len(several)} processes"
 
 
-class _gone:
-    """A block in which a process may just have ended."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type | None, *_: object) -> bool:
-        return kind is not None and issubclass(kind, (psutil.Error, ProcessLookupError))
-
-
-def _until(clone: Path, kill: Kill, process: subprocess.Popen[bytes], log: object) -> bool:
-    """Wait for the moment of a kill; whether the run ended before."""
+def _comes(clone: Path, kill: Kill, process: subprocess.Popen[bytes]) -> bool:
+    """Wait for the moment of a kill; whether it came before the run's end."""
     began, before = time.monotonic(), None
     while process.poll() is None:
-        if said := process.stderr.read():
-            log.write(said)
         if time.monotonic() - began > kill.moment:
             if not kill.watched:
-                return False
+                return True
             now = set(_states(clone, kill.watched))
             if before is not None and now != before:
-                return False
+                return True
             before = now
             time.sleep(0.001)
         else:
             time.sleep(0.02)
-    return True
+    return False
 
 
 def _states(clone: Path, pattern: str) -> Iterator[tuple[str, int, int]]:

@@ -7,8 +7,8 @@ import subprocess
 class Disk:
     """A disk in a folder of its own.
 
-    Without the right to mount, the limit on the size of a file stands in for a small disk (the error
-    comes from the system all the same), and a disk cannot become read-only.
+    Without the right to mount, the limit on the size of a file stands in for a small disk (the
+    error comes from the system all the same), and a disk cannot become read-only.
     """
 
     def __init__(self, folder):

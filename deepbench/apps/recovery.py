@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 import yaml
@@ -151,7 +151,7 @@ def _tracked(root: Path) -> list[str]:
 
 def _is_tracked(text: str) -> bool:
     try:
-        (out,) = yaml.safe_load(text)["outs"]
+        (out,) = _parsed(text)["outs"]
         return text.endswith("\n") and {"md5", "size", "path"} <= set(out)
     except (yaml.YAMLError, TypeError, KeyError, ValueError):
         return False
@@ -173,7 +173,7 @@ def _lock_file(root: Path) -> list[str]:
         return [f"{path}: removed, it held no whole stage"]
     whole = head + "".join(kept)
     try:
-        yaml.safe_load(whole)
+        _parsed(whole)
     except yaml.YAMLError as error:
         where = str(getattr(error, "problem_mark", "")).strip()
         msg = f"{path} is damaged ({where}); restore it: git checkout dvc.lock"
@@ -182,6 +182,11 @@ def _lock_file(root: Path) -> list[str]:
         return []
     files.write(path, whole)
     return [f"{path}: was cut short in stage {_name(blocks[len(kept)])}, which is made again"]
+
+
+def _parsed(text: str) -> Any:  # noqa: ANN401 - whatever the file says
+    """A YAML text; thousands of lines take seconds without libyaml."""
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def _parts(text: str) -> tuple[str, list[str]]:
@@ -196,7 +201,7 @@ def _name(block: str) -> str:
 
 def _outs(root: Path) -> dict[str, int]:
     """How many outs each kind of stage has."""
-    stages = yaml.safe_load((root / "dvc.yaml").read_text("utf-8"))["stages"]
+    stages = _parsed((root / "dvc.yaml").read_text("utf-8"))["stages"]
     bodies = {name: stage.get("do", stage) for name, stage in stages.items()}
     kinds = ("outs", "metrics", "plots")
     return {name: sum(len(body.get(k, [])) for k in kinds) for name, body in bodies.items()}
@@ -205,7 +210,7 @@ def _outs(root: Path) -> dict[str, int]:
 def _is_whole(block: str, outs: dict[str, int]) -> bool:
     """Whether a stage ends as DVC ends it, down to the last field of its last out."""
     try:
-        ((name, stage),) = yaml.safe_load(block).items()
+        ((name, stage),) = _parsed(block).items()
         found = stage["outs"]
         last = {"path", "hash", "md5", "size"} | (
             {"nfiles"} if str(found[-1]["md5"]).endswith(".dir") else set()

@@ -59,6 +59,26 @@ def test_a_file_that_was_just_written_is_not_taken_for_settled(contents, tmp_pat
     assert contents.of(path) != first
 
 
+def test_a_change_in_place_is_noticed_though_size_and_time_stay(contents, tmp_path, monkeypatch):
+    monkeypatch.setattr(digests, "FRESH", 0)
+    path = put(tmp_path / "a", b"abc")
+    first = contents.of(path)
+    # as under a clock that was set back, or by a program that restores times
+    put(path, b"abd")
+    assert contents.of(path) != first
+
+
+def test_a_time_ahead_of_the_clock_is_not_settled(contents, tmp_path, monkeypatch):
+    path = put(tmp_path / "a", b"abc")
+    monkeypatch.setattr(digests.time, "time_ns", lambda: (LONG_AGO + 60) * 10**9)
+    first = contents.of(path)
+    digest = digests.hashlib.file_digest
+    read = []
+    monkeypatch.setattr(digests.hashlib, "file_digest", lambda *a: read.append(1) or digest(*a))
+    assert contents.of(path) == first
+    assert read
+
+
 def test_a_folder_is_its_names_and_contents(contents, tmp_path):
     for name in ("one", "two", "renamed"):
         (tmp_path / name).mkdir()

@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+import time
 
 import mlflow
 import pytest
@@ -75,11 +76,14 @@ def test_the_same_state_is_not_logged_twice(logged):
     assert len(search(root)) == 3
 
 
-def test_a_crashed_attempt_is_replaced(copy):
-    class Broken(dict):
-        def items(self):
-            raise OSError("the disk is full")
+class Broken(dict):
+    """Tables that cannot be written."""
 
+    def items(self):
+        raise OSError("the disk is full")
+
+
+def test_a_crashed_attempt_is_replaced(copy):
     with pytest.raises(OSError, match="disk is full"):
         tracking.log_state(copy, "s2", Record("state"), [record("a"), record("b", tables=Broken())])
     before = len(search(copy))
@@ -90,6 +94,40 @@ def test_a_crashed_attempt_is_replaced(copy):
     assert {r.data.tags.get("mlflow.parentRunId") for r in left} == {None, run.run_id}
     # the crashed parent and both of its children went, a parent and a child came
     assert len(search(copy)) == before - 3 + 2
+
+
+def test_a_killed_attempt_of_another_state_goes_too(copy):
+    with pytest.raises(OSError, match="disk is full"):
+        tracking.log_state(copy, "s2", Record("state"), [record("a"), record("b", tables=Broken())])
+    assert search(copy, "tags.`deepbench.state` = 's2'")
+    tracking.log_state(copy, "s5", Record("state"), [])
+    assert not search(copy, "tags.`deepbench.state` = 's2'")
+    assert {run.info.status for run in search(copy)} == {"FINISHED"}
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from deepbench.reporting import tracking
+print("ready", flush=True)
+tracking.log_state(Path(), "s1", tracking.Record("state"), [tracking.Record("a")])
+"""
+
+
+def test_a_kill_while_the_store_is_made_leaves_none_and_two_at_once_log_one_state(tmp_path, rng):
+    command = [sys.executable, "-c", KILLED]
+    quiet = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, **quiet) as process:
+        process.stdout.readline()
+        while not list(tmp_path.glob("mlflow.db.*")):
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.5))
+        process.kill()
+    for process in [subprocess.Popen(command, **quiet) for _ in range(2)]:
+        process.communicate(timeout=240)
+        assert process.returncode == 0
+    assert sorted(run.info.run_name for run in search(tmp_path)) == ["a", "state"]
+    assert [p.name for p in tmp_path.glob("mlflow.db*")] == ["mlflow.db"]
 
 
 def test_a_moved_checkout_finds_its_runs_and_files(logged, copy):

@@ -77,7 +77,9 @@ def compare(root: Path, name: str) -> Compared:
     whole = _digest(now)
     if text is None:
         return Compared(name, whole, (), _why_not(root, name))
-    recorded = str(yaml.safe_load(text)["outs"][0]["md5"])
+    recorded = _stated(text)
+    if not recorded:
+        return Compared(name, whole, (), f"{name}.dvc in the commit states no md5")
     if recorded == whole:
         _keep(root, whole, now)
         return Compared(name, whole, (), "")
@@ -126,7 +128,8 @@ def tell(checkpoint: Path) -> None:
 def _listing(root: Path, name: str) -> Listing:
     found = {}
     with digests.Contents(root / RUNS / "contents.sqlite", "md5") as known:
-        for place, below, inside in os.walk(root / name, followlinks=True):
+        # as DVC: a link to a folder is not followed, and what is behind it not recorded
+        for place, below, inside in os.walk(root / name):
             below[:] = [folder for folder in below if folder not in IGNORED]
             for file in inside:
                 path = Path(place, file)
@@ -166,6 +169,14 @@ def _keep(root: Path, digest: str, listing: Listing) -> None:
 
 def _place(root: Path, digest: str) -> Path:
     return root / RUNS / "recorded" / f"{digest}.json"
+
+
+def _stated(text: str) -> str:
+    """The digest in a .dvc file; empty if it has none."""
+    try:
+        return str(yaml.safe_load(text)["outs"][0]["md5"])
+    except (yaml.YAMLError, LookupError, TypeError):
+        return ""
 
 
 def _why_not(root: Path, name: str) -> str:

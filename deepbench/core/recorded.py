@@ -5,10 +5,12 @@ bytes in it without a word. Who replaces demo weights by real ones wants that, s
 but it is said: before any inference, on the first screen of the report, and in MLflow.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -72,7 +74,7 @@ def compare(root: Path, name: str) -> Compared:
     text = _git(root, "show", f"HEAD:./{name}.dvc")
     try:
         now = _listing(root, name)
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:  # of a file, or of the memory of digests in runs/
         return Compared(name, "", (), f"it cannot be read ({error})")
     whole = _digest(now)
     if text is None:
@@ -81,7 +83,8 @@ def compare(root: Path, name: str) -> Compared:
     if not recorded:
         return Compared(name, whole, (), f"{name}.dvc in the commit states no md5")
     if recorded == whole:
-        _keep(root, whole, now)
+        with contextlib.suppress(OSError):  # a checkout that one may only read
+            _keep(root, whole, now)
         return Compared(name, whole, (), "")
     before = _known(root, recorded)
     if before is None or not now:

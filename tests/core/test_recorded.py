@@ -144,6 +144,13 @@ def test_what_cannot_be_compared_is_said(checkout, spoil, reason):
         assert recorded.compare(checkout, "data").reason == "the commit has no data.dvc"
 
 
+def test_a_checkout_without_place_for_digests_goes_on(checkout, capsys):
+    (checkout / "runs").write_text("a file in the place of the folder")
+    assert recorded.compare(checkout, "weights").reason.startswith("it cannot be read (")
+    scores.find_weights(checkout / "weights/xception", "xception")
+    assert capsys.readouterr().err == ""
+
+
 def test_a_torn_record_is_said(checkout):
     (checkout / "data.dvc").write_text("<<<<<<< HEAD\nouts: []\n")
     git(checkout, "commit", "-qam", "torn", "--no-verify")

@@ -145,6 +145,7 @@ def test_what_cannot_be_compared_is_said(checkout, spoil, reason):
 
 
 def test_a_checkout_without_place_for_digests_goes_on(checkout, capsys):
+    shutil.rmtree(checkout / "runs")
     (checkout / "runs").write_text("a file in the place of the folder")
     assert recorded.compare(checkout, "weights").reason.startswith("it cannot be read (")
     scores.find_weights(checkout / "weights/xception", "xception")

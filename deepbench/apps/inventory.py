@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from deepbench.core import files
+from deepbench.core import presence
 
 LABELS = (".json", ".csv", ".txt")
 LARGEST = 1_000_000  # bytes; a label file above it is watched by its size alone
@@ -70,11 +70,11 @@ def _size(entry: "os.DirEntry[str]") -> int:
     try:
         found = entry.stat()
     except OSError as error:
-        fault = files.reason(Path(entry.path), error)
+        fault = presence.reason(Path(entry.path), error)
     else:
         if stat.S_ISREG(found.st_mode):
             return found.st_size
-        fault = files.look(Path(entry.path)).fault
+        fault = presence.look(Path(entry.path)).fault
     msg = f"{entry.path} is {fault}; copy the file again, or remove what stands for it"
     raise ValueError(msg)
 

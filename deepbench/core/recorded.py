@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import yaml
 
-from deepbench.core import digests, files
+from deepbench.core import digests, presence
 
 TRACKED = ("data", "weights")
 CACHE = Path(".dvc/cache/files/md5")
@@ -136,7 +136,7 @@ def _listing(root: Path, name: str) -> Listing:
             below[:] = [folder for folder in below if folder not in IGNORED]
             for file in inside:
                 path = Path(place, file)
-                fault = files.look(path).fault
+                fault = presence.look(path).fault
                 if fault and not fault.startswith("empty"):  # a pipe would hang its reader
                     msg = f"{path.relative_to(root).as_posix()} is {fault}"
                     raise OSError(msg)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from deepbench.core import blocks, gaps, paths, plugins, roots, tables
+from deepbench.core import blocks, gaps, plugins, presence, roots, tables
 from deepbench.core.tables import REAL, VideoRow
 from deepbench.datasets import contents, official
 from deepbench.sample import pack
@@ -85,9 +85,9 @@ def build(dataset: str, root: Path, settings: blocks.Manifest) -> Manifest:
 
 
 def _refuse_no_folder(dataset: str, root: Path) -> None:
-    fault = paths.folder_fault(root)
+    fault = presence.folder_fault(root)
     if fault:
-        what = "no folder" if fault == paths.ABSENT else f"{fault} instead of a folder"
+        what = "no folder" if fault == presence.ABSENT else f"{fault} instead of a folder"
         msg = (
             f"data set {dataset}: {what} at {root}; run 'deepbench sample' for the sample pack, "
             f"or set roots.{dataset}.path in params.yaml (README, section on data)"

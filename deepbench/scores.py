@@ -15,13 +15,12 @@ from jaxtyping import Float32
 from tqdm import tqdm
 
 from deepbench.core import blocks, digests, plugins, recorded, shards, tables
-from deepbench.detectors import batches, likeness, openvino_runtime, precision
+from deepbench.detectors import batches, blindness, likeness, openvino_runtime, precision
 from deepbench.detectors.network import Network
 from deepbench.media import crops
 from deepbench.sample import demo_weights
 
 MEMORY = Path("runs/precision")  # verdicts on precisions, per checkpoint and machine
-DIFFERENT = 8  # crops from which on equal scores are no chance
 KEY = ["video_id", "frame", "face"]
 LIBRARIES = ("torch", "timm", "numpy", "opencv-python-headless")
 
@@ -161,29 +160,7 @@ def score(
                 folder.write(shard, _by_video(made, new), frozenset())
             bar.update(pq.read_metadata(path).num_rows)
     folder.finish()
-    _refuse_constant(out, faces, detector)
-
-
-def _refuse_constant(out: Path, faces: Path, detector: str) -> None:
-    """Raise ValueError: a network that says the same of all crops has seen none of them."""
-    found = np.concatenate(
-        [
-            pq.read_table(path, columns=["fake_logit"])["fake_logit"].to_numpy()
-            for path in shards.paths(tables.SCORES, out)
-        ]
-    )
-    if len(found) < DIFFERENT or (found != found[0]).any():
-        return
-    pictures: set[bytes] = set()
-    for path in shards.paths(tables.FACES, faces):
-        pictures |= set(pq.read_table(path, columns=["png"])["png"].to_pylist())
-        if len(pictures) >= DIFFERENT:
-            msg = (
-                f"{detector} gives all {len(found)} crops the same log-odds ({found[0]:g}), though "
-                f"{DIFFERENT} or more of them differ: what it was given as weights sees nothing; "
-                "get the file anew, and see `deepbench weights verify`"
-            )
-            raise ValueError(msg)
+    blindness.refuse(out, faces, detector)
 
 
 def _recipe(network: Network, facts: Mapping[str, object], batch_size: int) -> str:

@@ -1,3 +1,5 @@
+import re
+import shutil
 import time
 from pathlib import Path
 
@@ -5,9 +7,12 @@ import pandas as pd
 import pytest
 
 from deepbench import manifest
-from deepbench.core import blocks, tables
+from deepbench.core import blocks, params, tables
 from deepbench.core.tables import VideoRow
 from deepbench.datasets import celeb_df, faceforensics, folder
+from deepbench.sample import pack
+
+ROOT = Path(__file__).parents[1]
 
 REALS = "original_sequences/youtube/{}/videos/{}.mp4"
 FAKES = "manipulated_sequences/{}/{}/videos/{}.mp4"
@@ -207,5 +212,44 @@ def test_twenty_thousand_videos_take_seconds(tmp_path):
     start = time.process_time()
     built = manifest.build("folder", tmp_path, settings())
     assert len(built.videos) == 20_000
-    # measured 1 s; listing the folder anew for each file would take minutes
+    # of this process, whatever else runs; listing the folder anew for each file would take minutes
     assert time.process_time() - start < 15
+
+
+@pytest.fixture
+def sample(tmp_path):
+    pack.unpack(tmp_path / "data")
+    return tmp_path / "data"
+
+
+def whole():
+    return settings().model_copy(update={"allow_incomplete": False})
+
+
+def test_the_sample_pack_runs_as_it_is_shipped(sample):
+    shipped = params.load(ROOT / "params.yaml")
+    assert not shipped.manifest.allow_incomplete
+    for name, place in shipped.roots.items():
+        assert manifest.build(name, sample.parent / place.path, shipped.manifest).gaps == []
+
+
+def test_a_part_of_the_sample_pack_is_incomplete(sample):
+    root = sample / "FaceForensics++"
+    shutil.rmtree(root / "manipulated_sequences/FaceSwap/c23")
+    lost = "24 of 226 files of the sample pack are not here, first FaceForensics++/manipulated_seq"
+    with pytest.raises(ValueError, match=re.escape(lost)):
+        manifest.build("faceforensics", root, whole())
+    assert manifest.build("faceforensics", root, settings()).gaps[0].sentence.startswith(lost)
+    assert pack.missing(sample)[1] == len([n for n in pack.digests() if not n.endswith("/")])
+
+
+def test_real_data_in_the_place_of_the_sample_are_held_against_what_was_published(sample):
+    root = sample / "Celeb-DF-v2"
+    for path in root.rglob("*"):
+        if path.is_file() and path.name != celeb_df.LIST:
+            path.write_bytes(path.name.encode())
+    (root / celeb_df.LIST).write_text((root / celeb_df.LIST).read_text() + "\n")
+    with pytest.raises(ValueError, match="test: 497 of 518 official videos are missing; here are"):
+        manifest.build("celeb_df", root, whole())
+    with pytest.raises(ValueError, match="holds no file of the sample pack"):
+        pack.missing(root)

@@ -1,6 +1,7 @@
 import json
 import math
 import shutil
+import subprocess
 import zipfile
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ import pytest
 import report_tables as made
 
 from deepbench import report
-from deepbench.core import tables, timings
+from deepbench.core import gaps, recorded, tables, timings
 from deepbench.reporting import analyses, drift, page, records, tracking
 from deepbench.sample import pack
 
@@ -96,6 +97,46 @@ def test_the_published_page_adds_the_checkout(run):
     assert '<a href="results.csv">results.csv</a>' in text
     assert "Git commit" in text
     assert page.PLACEHOLDER in (root / report.RECORDED).read_text("utf-8")
+
+
+def test_the_published_page_says_first_what_git_does_not_record(run, tmp_path):
+    root = tmp_path / "copy"
+    shutil.copytree(run[0], root)
+    (root / "weights/effort").mkdir(parents=True)
+    checkpoint = root / "weights/effort/effort.pth"
+    checkpoint.write_bytes(b"recorded")
+    for name in recorded.TRACKED:
+        md5 = recorded.compare(root, name).now
+        (root / f"{name}.dvc").write_text(f"outs:\n- md5: {md5}\n")
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for words in (["init", "-q"], ["add", "*.dvc"], ["commit", "-qm", "recorded", "--no-verify"]):
+        subprocess.run(["git", *identity, *words], cwd=root, check=True)
+    before = (root / report.RECORDED).read_bytes()
+    text = report.publish(root).read_text("utf-8")
+    assert "Not as recorded" not in text
+    assert "as weights.dvc in git records" in text
+    checkpoint.write_bytes(b"another")
+    first, _, rest = report.publish(root).read_text("utf-8").partition("<nav")
+    assert "<strong>Not as recorded:</strong>" in first
+    assert "<li>weights/effort/effort.pth differs from what weights.dvc in git records" in first
+    assert "1 change since weights.dvc in git" in rest
+    # what DVC records of the report knows nothing of commits
+    assert (root / report.RECORDED).read_bytes() == before
+
+
+def test_collect_reads_what_is_missing_and_the_terminal_says_it(run, tmp_path):
+    root = tmp_path / "copy"
+    shutil.copytree(run[0], root)
+    said = gaps.Gap("absent", 1, 12, "1 of 12 listed videos are not on disk")
+    gaps.write([said], root / "artifacts/manifest/dfdc.json")
+    assert report.collect(root).gaps["dfdc"] == (said,)
+    lines = report.finish(root)
+    assert f"Incomplete data, dfdc: {said.sentence}" in lines
+    assert any(line.startswith("data/ was not compared with data.dvc in git: ") for line in lines)
+    assert "Incomplete" not in "\n".join(run[2])
+    (root / "artifacts/manifest/dfdc.json").unlink()
+    with pytest.raises(FileNotFoundError, match="does not say what is missing of the data; make"):
+        report.collect(root)
 
 
 def test_all_results_lie_beside_the_page(run):

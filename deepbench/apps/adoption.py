@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from deepbench.core import paths, recorded
+from deepbench.core import presence, recorded
 
 SHOWN = 3  # of the paths that DVC cannot record; the rest are counted
 
@@ -39,10 +39,10 @@ def _faults(folder: Path) -> list[tuple[Path, str]]:
     found = []
     for place, below, inside in os.walk(folder, followlinks=False):
         # a folder that cannot be listed is walked past
-        closed = [p for p in (Path(place, b) for b in below) if paths.folder_fault(p)]
-        found += [(path, paths.folder_fault(path)) for path in closed]
+        closed = [p for p in (Path(place, b) for b in below) if presence.folder_fault(p)]
+        found += [(path, presence.folder_fault(path)) for path in closed]
         for path in (Path(place, file) for file in inside):
-            fault = paths.look(path).fault
+            fault = presence.look(path).fault
             if fault and not fault.startswith("empty"):
                 found.append((path, fault))
     return sorted(found)

@@ -2,13 +2,14 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
 
-from deepbench.core import files
+from deepbench.core import files, presence
 
 LABELS = (".json", ".csv", ".txt")
 LARGEST = 1_000_000  # bytes; a label file above it is watched by its size alone
@@ -27,8 +28,8 @@ def write(root: Path, out: Path) -> int:
     No times and no names that begin with a dot: a copy on another machine has the same list.
 
     Raises:
-        FileNotFoundError: there is no folder at `root`, or a symbolic link leads nowhere.
-        ValueError: a path holds a tab or a line break.
+        FileNotFoundError: there is no folder at `root`.
+        ValueError: a path holds a tab or a line break, or there is no file behind it.
     """
     if not root.is_dir():
         msg = f"no folder at {root}; give the root of a data set"
@@ -58,10 +59,23 @@ def _files(root: Path) -> Iterator[File]:
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
-                if entry.is_dir():
+                if Path(entry.path).is_dir():
                     folders.append(entry.path)
                 else:
-                    yield File(entry.path, entry.stat().st_size)
+                    yield File(entry.path, _size(entry))
+
+
+def _size(entry: "os.DirEntry[str]") -> int:
+    try:
+        found = entry.stat()
+    except OSError as error:
+        fault = presence.reason(Path(entry.path), error)
+    else:
+        if stat.S_ISREG(found.st_mode):
+            return found.st_size
+        fault = presence.look(Path(entry.path)).fault
+    msg = f"{entry.path} is {fault}; copy the file again, or remove what stands for it"
+    raise ValueError(msg)
 
 
 def _line(root: Path, path: str, size: int) -> str:

@@ -5,10 +5,12 @@ bytes in it without a word. Who replaces demo weights by real ones wants that, s
 but it is said: before any inference, on the first screen of the report, and in MLflow.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import NamedTuple
 
 import yaml
 
-from deepbench.core import digests, paths
+from deepbench.core import digests, presence
 
 TRACKED = ("data", "weights")
 CACHE = Path(".dvc/cache/files/md5")
@@ -72,14 +74,17 @@ def compare(root: Path, name: str) -> Compared:
     text = _git(root, "show", f"HEAD:./{name}.dvc")
     try:
         now = _listing(root, name)
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:  # of a file, or of the memory of digests in runs/
         return Compared(name, "", (), f"it cannot be read ({error})")
     whole = _digest(now)
     if text is None:
         return Compared(name, whole, (), _why_not(root, name))
-    recorded = str(yaml.safe_load(text)["outs"][0]["md5"])
+    recorded = _stated(text)
+    if not recorded:
+        return Compared(name, whole, (), f"{name}.dvc in the commit states no md5")
     if recorded == whole:
-        _keep(root, whole, now)
+        with contextlib.suppress(OSError):  # a checkout that one may only read
+            _keep(root, whole, now)
         return Compared(name, whole, (), "")
     before = _known(root, recorded)
     if before is None or not now:
@@ -126,11 +131,12 @@ def tell(checkpoint: Path) -> None:
 def _listing(root: Path, name: str) -> Listing:
     found = {}
     with digests.Contents(root / RUNS / "contents.sqlite", "md5") as known:
-        for place, below, inside in os.walk(root / name, followlinks=True):
+        # as DVC: a link to a folder is not followed, and what is behind it not recorded
+        for place, below, inside in os.walk(root / name):
             below[:] = [folder for folder in below if folder not in IGNORED]
             for file in inside:
                 path = Path(place, file)
-                fault = paths.look(path).fault
+                fault = presence.look(path).fault
                 if fault and not fault.startswith("empty"):  # a pipe would hang its reader
                     msg = f"{path.relative_to(root).as_posix()} is {fault}"
                     raise OSError(msg)
@@ -166,6 +172,14 @@ def _keep(root: Path, digest: str, listing: Listing) -> None:
 
 def _place(root: Path, digest: str) -> Path:
     return root / RUNS / "recorded" / f"{digest}.json"
+
+
+def _stated(text: str) -> str:
+    """The digest in a .dvc file; empty if it has none."""
+    try:
+        return str(yaml.safe_load(text)["outs"][0]["md5"])
+    except (yaml.YAMLError, LookupError, TypeError):
+        return ""
 
 
 def _why_not(root: Path, name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from deepbench.core import paths
+from deepbench.core import presence
 from deepbench.core.gaps import Gap
 from deepbench.core.tables import VideoRow
 
@@ -29,13 +29,13 @@ def inspect(root: Path, rows: Iterable[VideoRow]) -> list[Content]:
 
 def _inspect(row: VideoRow, path: Path) -> Content:
     if row.media != "frames":
-        size, fault = paths.look(path)
+        size, fault = presence.look(path)
         return Content(row, (path,), size, fault)
-    fault = paths.folder_fault(path)
+    fault = presence.folder_fault(path)
     if fault:
         return Content(row, (), 0, fault)
     frames = tuple(sorted(p for p in path.iterdir() if not p.name.startswith(".")))
-    seen = [paths.look(frame) for frame in frames]
+    seen = [presence.look(frame) for frame in frames]
     wrong = [(p.name, look.fault) for p, look in zip(frames, seen, strict=True) if look.fault]
     if wrong:
         name, what = wrong[0]
@@ -50,8 +50,8 @@ def _empty(frames: tuple[Path, ...]) -> str:
 
 def gaps(contents: list[Content]) -> list[Gap]:
     """What of the rows is not on disk, and what of the rest cannot be read."""
-    absent = [c.row.path for c in contents if c.fault == paths.ABSENT]
-    broken = [c for c in contents if c.fault not in ("", paths.ABSENT)]
+    absent = [c.row.path for c in contents if c.fault == presence.ABSENT]
+    broken = [c for c in contents if c.fault not in ("", presence.ABSENT)]
     found, total = [], len(contents)
     if absent:
         sentence = (

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deepbench.core import paths
+from deepbench.core import presence
 from deepbench.core.gaps import Gap
 from deepbench.core.plugins import DatasetCard
 from deepbench.core.tables import REAL, VideoRow
@@ -109,7 +109,7 @@ def official(rows: list[VideoRow]) -> dict[str, int]:
 def gaps(root: Path, rows: list[VideoRow]) -> list[Gap]:
     """Listed frames that are not on disk, of videos that have some there."""
     listed = {e.folder: e.frames for e in _once(_entries(root))}
-    here = [row.path for row in rows if not paths.folder_fault(root / row.path)]
+    here = [row.path for row in rows if not presence.folder_fault(root / row.path)]
     lost = {path: listed[path] - set(listing.names(root / path, "")) for path in here}
     lost = {path: names for path, names in lost.items() if names}
     missing, total = sum(map(len, lost.values())), sum(len(listed[path]) for path in here)
@@ -129,7 +129,7 @@ def notes(root: Path, rows: list[VideoRow]) -> list[str]:
     repeated = Counter(folder for folder, _ in {(e.folder, e.split) for e in entries})
     several = sum(n > 1 for n in repeated.values())
     empty = [e.folder for e in _once(entries) if not e.frames]
-    here = {row.path for row in rows if not paths.folder_fault(root / row.path)}
+    here = {row.path for row in rows if not presence.folder_fault(root / row.path)}
     other = [
         e.folder
         for e in _once(entries)

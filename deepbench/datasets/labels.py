@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from deepbench.core import paths
+from deepbench.core import presence
 
 
 def has_file(path: Path) -> bool:
@@ -14,8 +14,8 @@ def has_file(path: Path) -> bool:
     Raises:
         ValueError: something stands there that cannot be read.
     """
-    fault = paths.look(path).fault
-    if fault in ("", paths.ABSENT):
+    fault = presence.look(path).fault
+    if fault in ("", presence.ABSENT):
         return not fault
     msg = f"{path} is {fault}; copy it again from where the data set was published"
     raise ValueError(msg)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from deepbench.core import paths
+from deepbench.core import presence
 from deepbench.core.plugins import DatasetCard
 from deepbench.core.tables import VideoRow
 
@@ -41,7 +41,7 @@ def folders(folder: Path) -> list[str]:
 def _lost_link(entry: "os.DirEntry[str]") -> bool:
     """Whether an entry is a link that leads nowhere or in a circle, and is named like a folder."""
     path = Path(entry.path)
-    return entry.is_symlink() and not path.suffix and bool(paths.folder_fault(path))
+    return entry.is_symlink() and not path.suffix and bool(presence.folder_fault(path))
 
 
 def two_levels(root: Path) -> list[Path]:
@@ -170,8 +170,8 @@ def _is_folder(folder: Path) -> bool:
 
     Nobody can count what is behind a link to a disk that is not mounted.
     """
-    fault = paths.folder_fault(folder)
-    if fault in ("", paths.ABSENT):
+    fault = presence.folder_fault(folder)
+    if fault in ("", presence.ABSENT):
         return not fault
     msg = (
         f"{folder} should be a folder and is {fault}; mount or copy what it stands for, give the "
@@ -194,7 +194,7 @@ def _refuse_doubles(folder: Path, found: list[str]) -> None:
 
 def _raise(error: OSError) -> None:
     msg = (
-        f"{error.filename} cannot be listed ({paths.reason(Path(error.filename), error)}); give "
+        f"{error.filename} cannot be listed ({presence.reason(Path(error.filename), error)}); give "
         "the right to read it, or move it away"
     )
     raise ValueError(msg) from None

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Collection
 from pathlib import Path
 
-from deepbench.core import paths, plugins
+from deepbench.core import plugins, presence
 
 HEAD = 4096  # bytes that are looked at
 SMALLEST = 8  # bytes; with fewer a file cannot even say what it is
@@ -27,7 +27,7 @@ ALIKE = 0.9  # share of names that two layouts must have in common to be called 
 
 def content(path: Path) -> str:
     """Half a sentence on what a file is, if it is seen to be no whole checkpoint; else empty."""
-    size, fault = paths.look(path)
+    size, fault = presence.look(path)
     if fault:
         return f"is {fault}; {AGAIN}" if fault.startswith("empty") else f"is {fault}"
     with path.open("rb") as file:

@@ -190,6 +190,7 @@ def _reasons(inputs: Inputs, run: ScoreRun, anchor: Anchor) -> list[str]:
         f"here the precision is {run.precision}": run.precision != "float32",
         f"videos are means of frames, here pooled by {pooling}": pooling != "mean"
         and anchor.level == "video",
+        "here the data set is incomplete": bool(inputs.gaps.get(run.dataset)),
         f"the weights are {run.weights}": run.weights.startswith("not the published"),
     }
     return [reason for reason, holds in found.items() if holds]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from deepbench.core import blocks, params
+from deepbench.core import recorded as recorded_in_git
 from deepbench.reporting import analyses
 
 # The stages that figures rest on. The report itself would make the digest depend on itself, and
@@ -126,6 +127,17 @@ def _git(root: Path, *words: str) -> str | None:
 def committed_text(root: Path, path: str) -> str | None:
     """A file as it is in the checked-out commit; None if it is not there."""
     return _git(root, "show", f"HEAD:./{path}")
+
+
+def against_git(root: Path) -> dict[str, str]:
+    """Digests of data/ and weights/ at hand, and how they compare with what git records."""
+    told = {}
+    for one in (recorded_in_git.compare(root, name) for name in recorded_in_git.TRACKED):
+        told[f"{one.name}.md5"] = one.now or "not known"
+        told[f"{one.name}.recorded"] = "; ".join(
+            (one.sentence, *recorded_in_git.spelt(one.changes))
+        )
+    return told
 
 
 def checkout(root: Path) -> dict[str, str]:

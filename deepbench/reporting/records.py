@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from deepbench.core import findings, params, recorded
+from deepbench.core import findings, params
 from deepbench.reporting import (
     analyses,
     comparisons,
@@ -97,7 +97,7 @@ def parent(inputs: Inputs, root: Path, files: tuple[Path, ...]) -> tracking.Reco
     known = {k: v or "not recorded" for k, v in (digests | weights | elsewhere).items()}
     return tracking.Record(
         name=f"state {inputs.state.digest[:12]}",
-        tags=tags | said.undefined | known | _whole(inputs) | _recorded(root),
+        tags=tags | said.undefined | known | _whole(inputs) | provenance.against_git(root),
         params=_flat(inputs.settings.model_dump(mode="json")),
         metrics=said.metrics,
         tables={f"{name}.json": table for name, table in _tables(inputs).items()},
@@ -111,15 +111,6 @@ def _whole(inputs: Inputs) -> dict[str, str]:
     return {
         "incomplete": str(bool(told)).lower(),
         **{f"incomplete.{name}": "; ".join(sentences) for name, sentences in told.items()},
-    }
-
-
-def _recorded(root: Path) -> dict[str, str]:
-    """Digests of data/ and weights/ at hand, and how they compare with what git records."""
-    compared = [recorded.compare(root, name) for name in recorded.TRACKED]
-    return {f"{one.name}.md5": one.now or "not known" for one in compared} | {
-        f"{one.name}.recorded": "; ".join((one.sentence, *recorded.spelt(one.changes)))
-        for one in compared
     }
 
 

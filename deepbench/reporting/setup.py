@@ -16,9 +16,8 @@ def datasets(inputs: Inputs) -> html.Table:
     for name in inputs.settings.datasets:
         own = inputs.manifest[inputs.manifest["dataset"] == name]
         content = inputs.state.data.get(name, "")[:SHORT] or "not recorded"
-        state = "incomplete" if inputs.gaps.get(name) else "sample pack"
-        told = [state] if name in inputs.samples or state == "incomplete" else []
-        small = (_component(inputs, name).title, *told)
+        told = {"incomplete": inputs.gaps.get(name), "sample pack": name in inputs.samples}
+        small = (_component(inputs, name).title, *(what for what, is_so in told.items() if is_so))
         rows.append(
             html.row(html.Cell(name, small), *(_split(own, split) for split in splits), content)
         )

@@ -1,4 +1,5 @@
 import hashlib
+import os
 
 import pytest
 
@@ -45,5 +46,9 @@ def test_faults_are_named(tmp_path):
         inventory.write(tmp_path, tmp_path / "list.tsv")
     (tmp_path / "a\tb.mp4").unlink()
     (tmp_path / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
-    with pytest.raises(FileNotFoundError, match=r"gone\.mp4"):
+    with pytest.raises(ValueError, match=r"gone\.mp4 is a symbolic link that leads nowhere; copy"):
+        inventory.write(tmp_path, tmp_path / "list.tsv")
+    (tmp_path / "gone.mp4").unlink()
+    os.mkfifo(tmp_path / "pipe.json")  # whose digest would take for ever
+    with pytest.raises(ValueError, match=r"pipe\.json is a named pipe, not a file; copy"):
         inventory.write(tmp_path, tmp_path / "list.tsv")

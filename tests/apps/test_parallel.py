@@ -139,6 +139,31 @@ def test_what_dvc_would_only_name_is_said_with_its_cure(tmp_path):
     ]
 
 
+def test_what_dvc_would_hang_on_is_refused_first(tmp_path):
+    project(tmp_path, {})
+    os.mkfifo(tmp_path / "data/a/x.mp4")
+    with pytest.raises(
+        ValueError, match=r"data/ holds 1 entries .* \(data/a/x\.mp4 is a named pipe"
+    ):
+        parallel.repro(tmp_path, 2)
+
+
+def test_changed_weights_are_told_before_anything_runs(tmp_path, capsys, monkeypatch):
+    project(tmp_path, {})
+    # what `dvc add` writes
+    recorded = {"md5": "0" * 32 + ".dir", "path": "weights"}
+    (tmp_path / "weights.dvc").write_text(yaml.safe_dump({"outs": [recorded]}))
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for words in (["init", "-q"], ["add", "weights.dvc"], ["commit", "-qm", "x", "--no-verify"]):
+        subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True)
+    monkeypatch.setattr(parallel, "prune", None)  # what comes next
+    with pytest.raises(TypeError, match="not callable"):
+        parallel.repro(tmp_path, 2)
+    said = capsys.readouterr().err
+    assert "deepbench: weights differs from what weights.dvc in git records (md5 000000" in said
+    assert "deepbench: data/ was not compared with data.dvc in git: the commit has no data" in said
+
+
 def test_a_missing_list_of_files_is_said_with_its_cure(tmp_path):
     settings = project(tmp_path, {})
     far = blocks.Root(path="data/a", watch="data/a.tsv")

@@ -125,3 +125,16 @@ def test_code_of_the_crops_reaches_every_module_that_makes_them():
         patch.setattr(Path, "read_text", lambda p, *a: seen.add(p.stem) or original(p, *a))
         digests.of_code("deepbench.media.clips")
     assert {"clips", "align", "mtcnn", "integral", "video", "images", "tracks"} <= seen
+
+
+def test_a_pipe_is_not_waited_for(contents, tmp_path):
+    os.mkfifo(tmp_path / "x.mp4")
+    assert contents.of(tmp_path / "x.mp4") == "NotAFileError"
+
+
+def test_two_kinds_of_digests_share_a_memory(contents, tmp_path):
+    path = put(tmp_path / "a", b"abc")
+    with digests.Contents(tmp_path / "runs/contents.sqlite", "md5") as other:
+        assert other.of(path) == "900150983cd24fb0d6963f7d28e17f72"
+        assert contents.of(path).startswith("ba7816bf")
+        assert other.of(path) == "900150983cd24fb0d6963f7d28e17f72"

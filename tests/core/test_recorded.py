@@ -113,6 +113,8 @@ def test_digests_are_those_of_dvc(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(content)
     (tmp_path / "data/folder/real/ä b.jpg").write_bytes(b"")
+    (tmp_path / "data/link.jpg").symlink_to(tmp_path / "data/folder/real/a.jpg")
+    (tmp_path / "data/links").symlink_to(tmp_path / "weights")
     dvc = [sys.executable, "-m", "dvc"]
     environment = os.environ | {"DVC_SITE_CACHE_DIR": str(tmp_path / "site")}
     for words in (["init", "--no-scm", "-q"], ["add", "-q", "data", "weights"]):
@@ -140,6 +142,20 @@ def test_what_cannot_be_compared_is_said(checkout, spoil, reason):
     else:
         git(checkout, "commit", "-qm", "gone", "--no-verify")
         assert recorded.compare(checkout, "data").reason == "the commit has no data.dvc"
+
+
+def test_a_checkout_without_place_for_digests_goes_on(checkout, capsys):
+    shutil.rmtree(checkout / "runs")
+    (checkout / "runs").write_text("a file in the place of the folder")
+    assert recorded.compare(checkout, "weights").reason.startswith("it cannot be read (")
+    scores.find_weights(checkout / "weights/xception", "xception")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_torn_record_is_said(checkout):
+    (checkout / "data.dvc").write_text("<<<<<<< HEAD\nouts: []\n")
+    git(checkout, "commit", "-qam", "torn", "--no-verify")
+    assert recorded.compare(checkout, "data").reason == "data.dvc in the commit states no md5"
 
 
 def test_without_git_it_is_said(checkout, monkeypatch):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from deepbench.core import blocks, paths, plugins
+from deepbench.core import blocks, plugins, presence
 from deepbench.datasets import celeb_df, faceforensics, listing
 from deepbench.manifest import build
 
@@ -444,8 +444,8 @@ def test_what_one_may_not_read_is_said():
         if was == 0:
             os.seteuid(65534)
         try:
-            assert paths.look(root / "open/y.jpg").fault == "not readable with these rights"
-            assert paths.look(root / "closed/x.jpg").fault == "not readable with these rights"
+            assert presence.look(root / "open/y.jpg").fault == "not readable with these rights"
+            assert presence.look(root / "closed/x.jpg").fault == "not readable with these rights"
             with pytest.raises(ValueError, match=r"closed cannot be listed \(not readable with th"):
                 list(listing.files_below(root))
             with pytest.raises(ValueError, match="closed should be a folder and is not readable"):

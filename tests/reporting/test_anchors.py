@@ -7,6 +7,7 @@ import pytest
 import report_tables as made
 
 from deepbench.core import plugins
+from deepbench.core.gaps import Gap
 from deepbench.datasets import deepfakebench
 from deepbench.reporting import anchors
 from deepbench.reporting.anchors import Anchor
@@ -213,6 +214,12 @@ def test_data_preprocessed_by_deepfakebench_is_what_it_holds(real):
 )
 def test_demo_weights_and_samples_get_no_verdict(demo, samples):
     assert anchors.compare(made.inputs(demo, samples), [*KNOWN, anchor()]) == []
+
+
+def test_incomplete_data_get_no_verdict(real):
+    lacking = replace(real, gaps=real.gaps | {"celeb_df": (Gap("absent", 1, 518, "one"),)})
+    row = one(lacking)
+    assert (row.verdict, row.reasons) == ("not comparable", ("here the data set is incomplete",))
 
 
 def test_what_did_not_run_is_left_out(real):

@@ -27,6 +27,8 @@ def test_it_says_what_it_is(content, inputs):
     assert content["schema"] == machine.SCHEMA
     assert content["state"] == inputs.state.digest
     assert content["sample"] == list(made.METHODS)
+    assert content["data_md5"] == inputs.state.data
+    assert content["incomplete"] == {}
     assert content["scorers"] == inputs.settings.scorers
 
 

@@ -9,6 +9,7 @@ import pytest
 import report_tables as made
 
 from deepbench.core import blocks
+from deepbench.core.gaps import Gap
 from deepbench.reporting import attrition, html, page, setup
 from deepbench.reporting.inputs import ExternalScores, members, scored_videos, trained_on
 
@@ -130,8 +131,21 @@ def test_the_banner_says_what_is_not_real(undrawn, demo, samples, said, unsaid):
     assert not any(words in text for words in unsaid)
 
 
-def test_there_is_one_place_for_the_checkout(text):
-    assert text.count(page.PLACEHOLDER) == 1
+def test_the_first_screen_says_what_is_missing_of_the_data(undrawn, inputs):
+    said = "1 of 518 listed videos are not on disk, first <b>x.mp4"
+    gaps = inputs.gaps | {"celeb_df": (Gap("absent", 1, 518, said),)}
+    text = page.compose(replace(inputs, gaps=gaps))
+    first, _, rest = text.partition("<nav")
+    assert "<strong>Incomplete data:</strong>" in first
+    assert "<b>celeb_df</b>: 1 of 518 listed videos are not on disk, first &lt;b&gt;x.mp4" in first
+    assert "<b>dfdc</b>" not in first
+    assert re.search(r"<small>Celeb_Df</small>\s*<small>incomplete</small>", rest)
+    assert "Incomplete data" not in page.compose(inputs)
+
+
+@pytest.mark.parametrize("place", [page.PLACEHOLDER, page.LATENCY, page.RECORDED])
+def test_there_is_one_place_for_what_is_published(text, place):
+    assert text.count(place) == 1
 
 
 ORDER = [

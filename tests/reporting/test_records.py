@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import report_tables as made
 
+from deepbench.core.gaps import Gap
 from deepbench.reporting import records
 
 # a whole report's figures are drawn
@@ -41,6 +42,28 @@ def test_what_is_not_finite_is_a_tag(inputs, tmp_path):
     assert parent.tags["undefined.auc.folder.effort"] == made.ONE_CLASS
     for record in (f3net, folder, parent):
         assert all(map(math.isfinite, record.metrics.values()))
+
+
+def test_what_is_missing_of_the_data_is_a_tag(inputs, tmp_path):
+    said = Gap("absent", 1, 518, "1 of 518 listed videos are not on disk")
+    lacking = replace(inputs, gaps=inputs.gaps | {"celeb_df": (said,)})
+    tags = records.parent(lacking, tmp_path, ()).tags
+    assert (tags["incomplete"], tags["incomplete.celeb_df"]) == ("true", said.sentence)
+    assert child(lacking, tmp_path, "celeb_df effort").tags["incomplete"] == said.sentence
+    assert child(lacking, tmp_path, "dfdc effort").tags["incomplete"] == "false"
+    assert records.parent(inputs, tmp_path, ()).tags["incomplete"] == "false"
+    assert records.parent(inputs, tmp_path, ()).params["manifest.allow_incomplete"] == "False"
+
+
+def test_digests_and_the_comparison_with_git_are_tags(inputs, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a.jpg").write_bytes(b"a")
+    tags = records.parent(inputs, tmp_path, ()).tags
+    assert tags["data.md5"].endswith(".dir")
+    assert tags["data.recorded"].startswith("not compared with data.dvc in git: ")
+    assert tags["data.dfdc"] == inputs.state.data["dfdc"]
+    (sha256,) = {run.weights_sha256 for run in inputs.runs if run.detector == "effort"}
+    assert tags["weights.effort"] == sha256
 
 
 @pytest.mark.parametrize(

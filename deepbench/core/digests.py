@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 import sqlite3
+import stat
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -79,6 +80,8 @@ class Contents:
 
     def _of_file(self, path: Path) -> str:
         now = path.stat()
+        if not stat.S_ISREG(now.st_mode):
+            return "no file"  # a named pipe would never end
         state = f"{now.st_size} {now.st_mtime_ns} {now.st_ino}"
         place = str(path.absolute())
         row = self._known.execute(

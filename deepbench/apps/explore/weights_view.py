@@ -169,9 +169,9 @@ class WeightsTab:
             self._shares[name].value = f"<span class='share'>{100 * share:.0f} %</span>"
         self._rivals = self._bench.rivals(weighting)
         cell = next(c for c in self._bench.cells if c.title == self._cell.value)
-        self._figures.value = style.paragraph(
-            self._rivals.why, "error"
-        ) + weights_html.figures(self._rivals, cell, self.threshold.value)
+        self._figures.value = style.paragraph(self._rivals.why, "error") + weights_html.figures(
+            self._rivals, cell, self.threshold.value
+        )
         if self._cost <= AT_ONCE:
             self._intervals()
         else:

@@ -4,13 +4,13 @@ Take `faces.crop: whole` with it: the frames are the crops. The format of the li
 preprocessing/rearrange.py in github.com/SCLBD/DeepfakeBench.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from deepbench.core import texts
 from deepbench.core.plugins import DatasetCard
 from deepbench.core.tables import REAL, VideoRow
 from deepbench.datasets import listing
@@ -119,7 +119,7 @@ def _entries(root: Path) -> list[Entry]:
 
 
 def _read(path: Path) -> Iterator[Entry]:
-    content = json.loads(path.read_text("utf-8"))
+    content = texts.objects(path)
     for data_set, kinds in _items(content, path.name):
         for kind, splits in _items(kinds, data_set):
             for split, videos in _items(splits, kind):
@@ -149,6 +149,9 @@ def _items(level: object, where: str) -> Iterator[tuple[str, Any]]:
 def _entry(where: str, split: str, compression: str, entry: object) -> Entry:
     said = dict(_items(entry, where))
     kind, frames = said.get("label"), said.get("frames", [])
+    if not isinstance(frames, list) or not all(isinstance(frame, str) for frame in frames):
+        msg = f"{where} has frames that are no list of paths: {str(frames)[:80]}; list it anew"
+        raise ValueError(msg)
     if kind not in (*REALS, *FAKES):
         msg = f"{where} is labelled {kind!r}; known are {', '.join([*REALS, *FAKES])}"
         raise ValueError(msg)

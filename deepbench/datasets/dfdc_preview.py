@@ -1,11 +1,11 @@
 """DFDC preview (DFDCP): two manipulations, an official train and test set in dataset.json."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from deepbench.core import texts
 from deepbench.core.plugins import DatasetCard
 from deepbench.core.tables import REAL, VideoRow
 from deepbench.datasets import listing
@@ -42,7 +42,7 @@ def list_videos(root: Path) -> Iterator[VideoRow]:
     if not path.is_file():
         msg = f"{path} is missing; it holds the labels and comes with the preview set's archive"
         raise FileNotFoundError(msg)
-    entries = json.loads(path.read_text("utf-8"))
+    entries = texts.objects(path)
     return iter([_row(path, name, entries[name]) for name in sorted(entries)])
 
 
@@ -58,9 +58,10 @@ def notes(root: Path, rows: list[VideoRow]) -> list[str]:
     return listing.shortfall(CARD, here) + fakes
 
 
-def _row(path: Path, name: str, entry: dict[str, Any]) -> VideoRow:
+def _row(path: Path, name: str, stated: object) -> VideoRow:
+    entry: dict[str, Any] = stated if isinstance(stated, dict) else {}
     label, split, folder = entry.get("label"), entry.get("set"), name.partition("/")[0]
-    if label not in ("real", "fake") or split not in OFFICIAL:
+    if label not in ("real", "fake") or split not in list(OFFICIAL):
         msg = f"{path} says label {label!r}, set {split!r} for {name}: not real|fake, train|test"
         raise ValueError(f"{msg}; use the file of the archive")
     if folder not in ("original_videos", *METHODS) or (label == "fake") != (folder in METHODS):

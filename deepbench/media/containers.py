@@ -22,7 +22,7 @@ FORMATS = (
 SQUARE = 0.02
 STRANGE = 4  # no camera has pixels this many times as wide as high; damaged headers say so
 NO_FRAMES = "it has no video frames"
-MISSING = 0.25  # seconds; by less than that what is stated may differ from what is there
+MISSING = 2.5  # frames; by fewer what is stated may differ from what is there
 MOST_FRAMES = 2**31 - 1  # of a file, in the ledger
 
 
@@ -78,7 +78,7 @@ def _counted(container: InputContainer, video: VideoStream) -> Length:
         if packet.pts is not None and packet.time_base:
             end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
     stated = (container.duration or 0) / av.time_base
-    if stated - end > MISSING:
+    if stated - end > MISSING / (video.average_rate or 10):
         return Length(frames, f"the file ends after {end:.2f} of the {stated:.2f} s that it states")
     # 188 bytes, or 192 with the times that cameras and discs add
     cut = container.format.name == "mpegts" and container.size % 188 and container.size % 192

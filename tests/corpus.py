@@ -12,7 +12,7 @@ import odd_pictures
 import odd_videos
 from odd_videos import Case
 
-PACK = Path(__file__).parents[2] / "deepbench/sample/pack.zip"
+PACK = Path(__file__).parents[1] / "deepbench/sample/pack.zip"
 CLIP = "DFDC/test/cutxorifmf.mp4"
 FRAMES = 12
 UNREADABLE = r"(file|image) unreadable: .+"

@@ -113,6 +113,7 @@ TARGETS = (
         *("celeb_df", "root/List_of_testing_videos.txt"),
         _listed("celeb_df", ("Celeb-real/id0_0000.mp4", "Celeb-synthesis/id0_id1_0000.mp4")),
         b"1 Celeb-real/id0_0000.mp4\n0 Celeb-synthesis/id0_id1_0000.mp4\n",
+        names_file=False,  # but the video in it that is named wrong
     ),
     Target("pth", "w.pth", _weights, _saved(torch.save, TENSORS)),
     Target("safetensors", "w.safetensors", _weights, safetensors.torch.save(TENSORS)),

@@ -1,8 +1,8 @@
 """Which frames of a damaged video are what was filmed.
 
 FFmpeg fills what it cannot decode with a guess and marks that frame, but not the frames that were
-predicted from it. Of 58 copies of four clips that flipped bits had changed, the marks of the wanted frames
-alone told of 29; with what follows from them, 57. The last one decoded without any sign.
+predicted from it. Of 58 copies of four clips that flipped bits had changed, the marks of the wanted
+frames alone told of 29; with what follows from them, 57. The last decoded without any sign.
 """
 
 from av.video.frame import VideoFrame

@@ -114,7 +114,7 @@ def read(path: Path) -> File:
     try:
         table = READERS[path.suffix.lower()](path)
     # also a wrong encoding; none of them names the file
-    except (csv.Error, pa.ArrowException, ValueError) as error:
+    except (csv.Error, pa.ArrowException, OSError, ValueError) as error:
         msg = f"{path} is not a table that can be read: {error}"
         raise ValueError(msg) from error
     if doubled := table.columns[table.columns.duplicated()].tolist():

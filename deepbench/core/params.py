@@ -7,6 +7,7 @@ from typing import Annotated
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from deepbench.core import texts
 from deepbench.core.blocks import (
     Block,
     Calibration,
@@ -122,6 +123,19 @@ class Params(Block):
             raise ValueError(msg)
 
 
+def _parsed(path: Path) -> object:
+    text = texts.read(path)
+    try:
+        return yaml.safe_load(text)
+    # dates and numbers that are none raise a plain ValueError
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        where = getattr(error, "problem_mark", None)
+        place = f" line {where.line + 1}" if where else ""
+        why = getattr(error, "problem", None) or str(error) or "nested too deep"
+        msg = f"{path}{place} is no YAML: {why}; compare with the file of the repository"
+        raise ValueError(msg) from None
+
+
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and check a parameter file.
 
@@ -129,7 +143,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
         ValueError: every wrong key with its place, its value and what would be right.
     """
     try:
-        return Params.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        return Params.model_validate(_parsed(path))
     except ValidationError as error:
         lines = [
             f"  {'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']} (found {str(e['input'])[:80]})"

@@ -10,6 +10,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from typing import Literal, NamedTuple, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -19,6 +20,9 @@ MEMORY = 2 * 2**30  # bytes of data that one process may hold; Linux keeps to it
 # jobs per process whose results wait for their turn: fewer, and it would idle; more, and a run
 # that is killed would lose more
 IN_HAND = 2
+
+# how libraries in C say that they got no memory: torch, OpenCV, FFmpeg and C++ itself
+NO_MEMORY = ("not enough memory", "Insufficient memory", "Cannot allocate memory", "bad_alloc")
 
 Key = TypeVar("Key")
 Job = TypeVar("Job")
@@ -62,11 +66,12 @@ def in_order(
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         multiprocessing.set_forkserver_preload(["deepbench.core.processes", *workers.preload])
+    told = partial(_telling, work)
     pool = ProcessPool(workers.processes, initializer=_limit, context=context)
     begun: deque[tuple[Key, Future[Made]]] = deque()
     try:
         for key, job in jobs:
-            begun.append((key, pool.schedule(work, (job,), timeout=workers.seconds)))
+            begun.append((key, pool.schedule(told, (job,), timeout=workers.seconds)))
             if len(begun) == IN_HAND * workers.processes:
                 first, future = begun.popleft()
                 outcome = _taken(future, workers.seconds)
@@ -91,6 +96,16 @@ def _taken(future: "Future[Made]", seconds: float) -> Made | Failure:
         return Failure(f"the process that read it crashed ({how})")
     except MemoryError:
         return Failure(f"needs more than {MEMORY // 2**30} GB of memory")
+
+
+def _telling(work: Callable[[Job], Made], job: Job) -> Made:
+    """What `work` makes, with one exception for lack of memory, whoever says so."""
+    try:
+        return work(job)
+    except Exception as error:
+        if not isinstance(error, MemoryError) and any(said in str(error) for said in NO_MEMORY):
+            raise MemoryError(str(error)) from None
+        raise
 
 
 def _limit() -> None:

@@ -222,6 +222,18 @@ def read_columns(table: Table, columns: list[str], *paths: Path) -> pd.DataFrame
             msg = f"table {table.name}: nothing at {path}; run the stage that makes it: dvc repro"
             raise FileNotFoundError(msg)
         found += inside
-    parts = [pq.read_table(file, columns=columns, schema=schema(table)) for file in found]
+    parts = [_parquet(table, columns, file) for file in found]
     frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
     return frame
+
+
+def _parquet(table: Table, columns: list[str], path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns, schema=schema(table))
+    # neither Arrow's errors nor those of the disk name the file
+    except (pa.ArrowException, OSError) as error:
+        msg = (
+            f"table {table.name}: {path} cannot be read ({str(error).splitlines()[0]}); delete it "
+            "and make it anew: dvc repro"
+        )
+        raise ValueError(msg) from None

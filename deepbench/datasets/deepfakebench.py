@@ -181,6 +181,9 @@ def _items(level: object, where: str) -> Iterator[tuple[str, Any]]:
 def _entry(where: str, split: str, compression: str, entry: object) -> Entry:
     said = dict(_items(entry, where))
     kind, frames = said.get("label"), said.get("frames", [])
+    if not isinstance(frames, list) or not all(isinstance(frame, str) for frame in frames):
+        msg = f"{where} has frames that are no list of paths: {str(frames)[:80]}; list it anew"
+        raise ValueError(msg)
     if kind not in (*REALS, *FAKES):
         msg = f"{where} is labelled {kind!r}; known are {', '.join([*REALS, *FAKES])}"
         raise ValueError(msg)

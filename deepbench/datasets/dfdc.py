@@ -146,24 +146,30 @@ def _labels(folder: Path) -> dict[str, Entry]:
 
 
 def _read_table(path: Path) -> dict[str, Entry]:
-    with io.StringIO(labels.text(path), newline="") as file:
-        lines = csv.DictReader(file)
-        if not {"filename", "label"} <= set(lines.fieldnames or []):
+    try:
+        return _parsed_table(path, csv.DictReader(io.StringIO(labels.text(path), newline="")))
+    except csv.Error as error:
+        msg = f"{path} is no table with commas ({error}); use the file of the archive"
+        raise ValueError(msg) from None
+
+
+def _parsed_table(path: Path, lines: "csv.DictReader[str]") -> dict[str, Entry]:
+    if not {"filename", "label"} <= set(lines.fieldnames or []):
+        msg = (
+            f"{path} begins with {lines.fieldnames}, not with the header filename,label; "
+            "add that line (and check that 1 means fake)"
+        )
+        raise ValueError(msg)
+    entries: dict[str, Entry] = {}
+    for line in lines:
+        name, label = line["filename"], line["label"]
+        if not name or label not in ("0", "1") or name in entries:
             msg = (
-                f"{path} begins with {lines.fieldnames}, not with the header filename,label; "
-                "add that line (and check that 1 means fake)"
+                f"{path} line {lines.line_num} says {label!r} for {name!r}; "
+                "each video has one line, with 0 (real) or 1 (fake)"
             )
             raise ValueError(msg)
-        entries: dict[str, Entry] = {}
-        for line in lines:
-            name, label = line["filename"], line["label"]
-            if label not in ("0", "1") or name in entries:
-                msg = (
-                    f"{path} line {lines.line_num} says {label!r} for {name!r}; "
-                    "each video has one line, with 0 (real) or 1 (fake)"
-                )
-                raise ValueError(msg)
-            entries[name] = Entry(label == "1", _split(path.parent) or "test", "")
+        entries[name] = Entry(label == "1", _split(path.parent) or "test", "")
     return entries
 
 
@@ -172,7 +178,7 @@ def _read_metadata(path: Path) -> dict[str, Entry]:
     entries = {}
     for name, value in labels.entries(path).items():
         label = value.get("label", value.get("is_fake"))
-        if label not in known:
+        if not isinstance(label, str | int) or label not in known:
             msg = f"{path} says {label!r} for {name}; label is REAL or FAKE, or is_fake 0 or 1"
             raise ValueError(msg)
         if value.get("original") and not known[label]:
@@ -183,10 +189,14 @@ def _read_metadata(path: Path) -> dict[str, Entry]:
             raise ValueError(msg)
         # files with is_fake are those of validation and test, which state no split
         split = value.get("split", _split(path.parent) or ("test" if "is_fake" in value else ""))
-        if split not in SPLITS:
+        if split not in list(SPLITS):
             msg = f"{path} says split {split!r} for {name}; it is one of {', '.join(SPLITS)}"
             raise ValueError(msg)
-        entries[name] = Entry(known[label], SPLITS[split], value.get("original") or "")
+        original = value.get("original") or ""
+        if not isinstance(original, str):
+            msg = f"{path} says original {original!r} for {name}; it is the name of a video"
+            raise ValueError(msg)
+        entries[name] = Entry(known[label], SPLITS[split], original)
     return entries
 
 

@@ -58,9 +58,10 @@ def notes(root: Path, rows: list[VideoRow]) -> list[str]:
     return listing.shortfall(CARD, here) + fakes
 
 
-def _row(path: Path, name: str, entry: dict[str, Any]) -> VideoRow:
+def _row(path: Path, name: str, stated: object) -> VideoRow:
+    entry: dict[str, Any] = stated if isinstance(stated, dict) else {}
     label, split, folder = entry.get("label"), entry.get("set"), name.partition("/")[0]
-    if label not in ("real", "fake") or split not in OFFICIAL:
+    if label not in ("real", "fake") or split not in list(OFFICIAL):
         msg = f"{path} says label {label!r}, set {split!r} for {name}: not real|fake, train|test"
         raise ValueError(f"{msg}; use the file of the archive")
     if folder not in ("original_videos", *METHODS) or (label == "fake") != (folder in METHODS):

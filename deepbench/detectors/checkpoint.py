@@ -78,7 +78,7 @@ def _open(origin: Origin) -> object:
         reason = re.search(r"Unsupported \S+|GLOBAL \S+", str(error))
         found = f" ({reason.group()})" if reason else ""
         raise origin.error(f"is not a file of plain tensors{found}; nothing was run") from None
-    except DAMAGED as error:
+    except Exception as error:  # torch's reader raises whatever a broken file leads it into
         reason_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         reason_line = reason_line.partition(". This is an internal")[0]
         raise origin.error(f"is damaged, cut short or no checkpoint ({reason_line})") from None

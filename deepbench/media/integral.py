@@ -6,16 +6,17 @@ of it, cost one pass over its pixels and a little for each pixel that comes out.
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, Int32, Int64, UInt8
 
-Sums = np.ndarray  # [h + 1, w + 1, 3], int32 or float64: sums of all pixels above and to the left
+# [h + 1, w + 1, 3]: of all pixels above and to the left, modulo 2**32
+Sums = Int32[np.ndarray, "_ _ 3"]
 
 
 def integrate(rgb: UInt8[np.ndarray, "h w 3"]) -> Sums:
     """Integral image of a frame."""
-    # int32 holds the sums of 8.4 megapixels; beyond, float64 is as exact
-    depth = cv2.CV_32S if rgb.size // 3 * 255 < 2**31 else cv2.CV_64F
-    return cv2.integral(np.ascontiguousarray(rgb), sdepth=depth)
+    # beyond 8.4 megapixels the sums wrap around; the differences that are taken of them are exact
+    # all the same, as long as one averaged box has fewer pixels than that
+    return cv2.integral(np.ascontiguousarray(rgb), sdepth=cv2.CV_32S)
 
 
 def whole(sums: Sums, height: int, width: int) -> Float32[np.ndarray, "1 {height} {width} 3"]:

@@ -5,7 +5,6 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-import av
 import cv2
 import numpy as np
 from av.error import FFmpegError
@@ -14,6 +13,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from deepbench.core.verdicts import QualityWarning
+from deepbench.media import containers, images, kinds
 
 # px. Of a crop of 256 px the face takes 197 (256 / 1.3): from 80 px it is enlarged 2.5 times, and
 # five of six of its pixels are made up by interpolation.
@@ -83,7 +83,7 @@ def of_file(path: Path, kind: str, blocks: float) -> FileFigures:
 def jpeg_quality(path: Path) -> float:
     """Quality of a JPEG, 1 to 100, by the mean of its luminance table; NaN for other pictures."""
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=images.FORMATS) as opened:
             table = getattr(opened, "quantization", {}).get(0)
     except OSError:
         return float("nan")
@@ -98,15 +98,15 @@ def quantiser(path: Path) -> float:
     """Mean quantiser of the first frames of an H.264 video, 0 to 51; NaN for other codecs."""
     found: list[float] = []
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
-            stream = container.streams.video[0]
+        with containers.opened(path) as container:
+            stream = containers.stream(container)
             stream.codec_context.options = {"export_side_data": "venc_params"}
             for frame in islice(container.decode(stream), FRAMES):
                 said = frame.side_data.get("VIDEO_ENC_PARAMS")
                 # other codecs have other scales, or say nothing
                 if isinstance(said, VideoEncParams) and said.codec_type == VideoEncParamsType.H264:
                     found.append(float(said.qp_map().mean()))
-    except (FFmpegError, OSError):
+    except (FFmpegError, OSError, kinds.Refusal):
         # a damaged file is told of where it is decoded for its faces
         pass
     return float(np.mean(found)) if found else float("nan")

@@ -4,17 +4,20 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
-import av
+import cv2
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
 from deepbench.core import blocks
-from deepbench.media import images
+from deepbench.media import containers, images, kinds
+from deepbench.media.damage import Damage
 
 MEDIA = ("video", "image", "frames")
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -80,73 +83,82 @@ def read_frames(path: Path, media: str, settings: blocks.Faces) -> Reading:
 
 def _of_video(reading: Reading, path: Path) -> Iterator[Frame]:
     try:
-        plan = reading.plan(_total(path))
+        kinds.check_regular(path)
+        length = containers.length(path)
+        plan = reading.plan(length.frames)
         if not plan:
-            reading.problem = "file has no video frames"
-            return
-        with _open(path) as container:
+            raise kinds.Refusal(containers.NO_FRAMES)
+        with containers.opened(path) as container:
             yield from _picked(reading, container, plan)
-    except FileNotFoundError:
-        reading.problem = "file not found"
+        reading.problem = "; ".join(filter(None, [length.remark, reading.problem]))
+    except kinds.Refusal as refusal:
+        reading.problem = f"file unreadable: {refusal}"
     except (FFmpegError, OSError) as error:
-        reading.problem = f"file unreadable: {_reason(error)}"
+        if isinstance(error, MemoryError):
+            raise
+        reading.problem = containers.why(path, error)
 
 
 def _picked(reading: Reading, container: InputContainer, plan: list[int]) -> Iterator[Frame]:
     wanted, last = set(plan), plan[-1]
-    seen, lost, damaged, reason = 0, 0, 0, "the file ends there"
+    stream = containers.stream(container)
+    kinds.check_pixels(stream.codec_context.width, stream.codec_context.height)
+    shape = containers.pixel_aspect(stream)
+    damage, seen, lost, interlaced = Damage(wanted), 0, 0, 0
+    reason = "the file ends there"
     try:
-        for frame in _decoded(container):
+        for frame in _decoded(container, stream):
+            damage.saw(seen, None if isinstance(frame, str) else frame)
             if isinstance(frame, str):
                 lost, reason = lost + 1, frame
             elif seen in wanted:
-                damaged += frame.is_corrupt
-                yield _upright(frame, seen)
+                kinds.check_pixels(frame.width, frame.height)
+                interlaced += frame.interlaced_frame
+                yield _upright(frame, seen, shape)
             # a frame that fails to decode counts too, or all later ones would be misnumbered
             seen += 1
             if seen > last:
                 break
+    except kinds.Refusal as refusal:
+        reason = str(refusal)
     except FFmpegError as error:
-        reason = _reason(error)
+        if isinstance(error, MemoryError):
+            raise
+        reason = containers.said(error)
+    problems = []
     if seen <= last:
-        reading.problem = f"decoding stopped after frame {seen} of {reading.total}: {reason}"
+        problems.append(f"decoding stopped after frame {seen} of {reading.total}: {reason}")
     elif lost:
-        reading.problem = f"{lost} of {reading.total} frames could not be decoded: {reason}"
-    elif damaged:
-        reading.problem = f"{damaged} of {reading.expected} frames are damaged"
+        problems.append(f"{lost} of {reading.total} frames could not be decoded: {reason}")
+    if damage.found:
+        which = f"{len(damage.found)} of {reading.expected} frames"
+        problems.append(f"{which} are damaged or rest on damaged ones")
+    if interlaced:
+        which = f"{interlaced} of {reading.expected} frames"
+        problems.append(f"{which} are interlaced, and taken as they are")
+    reading.problem = "; ".join(problems)
 
 
-def _open(path: Path) -> InputContainer:
-    # PyAV's default is threads per slice; threads per frame would be faster, but what they make of
-    # a damaged file differs from run to run. Odd encodings of metadata are no reason to refuse one.
-    return av.open(str(path), metadata_errors="replace")
-
-
-def _total(path: Path) -> int:
-    """Frames the container states, else its packets; 0 if it has no video."""
-    with _open(path) as container:
-        if not container.streams.video:
-            return 0
-        stated: int = container.streams.video[0].frames
-        return stated or sum(p.size > 0 for p in container.demux(container.streams.video[0]))
-
-
-def _decoded(container: InputContainer) -> Iterator[VideoFrame | str]:
+def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame | str]:
     """All frames in presentation order; a sentence in the place of each that fails."""
-    for packet in container.demux(container.streams.video[0]):
+    for packet in container.demux(stream):
         try:
             yield from packet.decode()
         except FFmpegError as error:
-            yield _reason(error)
+            if isinstance(error, MemoryError):
+                raise
+            yield containers.said(error)
 
 
-def _reason(error: FFmpegError | OSError) -> str:
-    # str(error) would carry the machine's path into the tables
-    return error.strerror or type(error).__name__
-
-
-def _upright(frame: VideoFrame, index: int) -> Frame:
-    rgb = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+def _upright(frame: VideoFrame, index: int, shape: Fraction) -> Frame:
+    rgb: np.ndarray = frame.to_ndarray(format="rgb24")
+    if shape != 1:
+        # never fewer pixels than there are
+        wide, high = max(shape, Fraction(1)), max(1 / shape, Fraction(1))
+        size = round(rgb.shape[1] * wide), round(rgb.shape[0] * high)
+        kinds.check_pixels(*size)
+        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_LINEAR))
+    rgb = np.rot90(rgb, round(frame.rotation / 90))
     time_s = math.nan if frame.time is None else float(frame.time)
     return Frame(index, time_s, np.ascontiguousarray(rgb))
 
@@ -158,17 +170,21 @@ def _of_stills(reading: Reading, path: Path, media: str) -> Iterator[Frame]:
     files = [path] if media == "image" else _numbered(path)
     if not files:
         reading.problem = f"no images in the folder ({', '.join(IMAGE_SUFFIXES)})"
-    reasons = []
+    reasons, remarks = [], []
     for index in reading.plan(len(files)):
         try:
-            rgb = images.read(files[index])
+            picture = images.read(files[index])
         except ValueError as error:
             reasons.append(str(error))
         else:
-            yield Frame(index, math.nan, rgb)
+            remarks += [picture.remark] if picture.remark else []
+            yield Frame(index, math.nan, picture.rgb)
     if reasons:
         lost = f"{len(reasons)} of {reading.expected} frames could not be read: "
-        reading.problem = ("" if media == "image" else lost) + reasons[0]
+        reasons[0] = ("" if media == "image" else lost) + reasons[0]
+    # of a folder, one of each stands for all
+    told = [reading.problem, *reasons[:1], *remarks[:1]]
+    reading.problem = "; ".join(filter(None, told))
 
 
 def _numbered(folder: Path) -> list[Path]:

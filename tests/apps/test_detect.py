@@ -4,6 +4,7 @@ import json
 import zipfile
 from pathlib import Path
 
+import corpus
 import numpy as np
 import pandas as pd
 import planted
@@ -407,6 +408,26 @@ def test_without_a_face_the_status_is_2(checkout, planted_networks, capsys):
     assert "edge_no_face.mp4: no verdict: no face found" in printed.err
     assert "edge_no_face.mp4: " not in printed.out
     assert "1 without a verdict" in printed.out
+
+
+@pytest.mark.slow
+def test_a_damaged_or_faceless_file_has_a_sentence_and_never_a_verdict(
+    checkout, planted_networks, capsys, tmp_path
+):
+    cases = corpus.build(tmp_path / "odd", 0, depth=1)
+    # a file is judged for what it is, whatever it is called
+    unfit = [c for c in cases if c.faces == 0 and c.says not in (corpus.PICTURE, corpus.VIDEO)]
+    paths = [tmp_path / "odd/real" / case.name for case in unfit]
+    assert len(paths) > 40
+    assert detect(checkout, *paths, "--json", str(tmp_path / "told.json")) == 2
+    told = json.loads((tmp_path / "told.json").read_text("utf-8"))
+    assert [e["filename"] for e in told["errors"]] == [path.name for path in paths]
+    assert told["results"] == []
+    sentences = [error["sentence"] for error in told["errors"]]
+    assert all(len(s) > 12 and "\n" not in s and str(tmp_path) not in s for s in sentences)
+    assert "without a verdict" in capsys.readouterr().out
+    assert detect(checkout, paths[0]) == 2
+    assert detect(checkout, tmp_path / "odd/real/a-video.jpg") == 0
 
 
 def test_json_to_the_output_is_nothing_else(checkout, planted_networks, capsys):

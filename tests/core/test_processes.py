@@ -5,7 +5,10 @@ import signal
 import sys
 import time
 
+import cv2
+import numpy as np
 import pytest
+import torch
 
 from deepbench.core import processes
 
@@ -26,6 +29,10 @@ def misbehave(how):
         time.sleep(600)
     if how == "hoard":
         return len(bytearray(3 * 2**30))
+    if how == "hoard in torch":
+        return len(torch.zeros(3 * 2**30, dtype=torch.uint8))
+    if how == "hoard in OpenCV":
+        return len(cv2.integral(np.zeros((20_000, 20_000), np.uint8), sdepth=cv2.CV_64F))
     if how == "bug":
         raise KeyError(how)
     return how
@@ -53,14 +60,16 @@ def test_few_jobs_are_in_hand():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="signals and limits differ elsewhere")
 def test_a_job_that_takes_its_process_down_is_a_failure_with_a_reason():
-    jobs = [(how, how) for how in ("fine", "crash", "hang", "exit", "hoard", "last")]
-    found = dict(processes.in_order(misbehave, jobs, processes.Workers(2, 2.0)))
+    hoards = ("hoard", "hoard in torch", "hoard in OpenCV")
+    jobs = [(how, how) for how in ("fine", "crash", "hang", "exit", *hoards, "last")]
+    workers = processes.Workers(2, 8.0, ("cv2", "torch"))
+    found = dict(processes.in_order(misbehave, jobs, workers))
     assert found == {
         "fine": "fine",
         "crash": processes.Failure("the process that read it crashed (signal 11)"),
-        "hang": processes.Failure("took longer than 2 s"),
+        "hang": processes.Failure("took longer than 8 s"),
         "exit": processes.Failure("the process that read it crashed (exit code 3)"),
-        "hoard": processes.Failure("needs more than 2 GB of memory"),
+        **dict.fromkeys(hoards, processes.Failure("needs more than 2 GB of memory")),
         "last": "last",
     }
 

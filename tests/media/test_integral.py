@@ -27,9 +27,13 @@ def test_crops_equal_torch_bit_for_bit():
         np.testing.assert_array_equal(crop[None], pooled(RGB[y1:y2, x1:x2], 24, 24))
 
 
-def test_sums_stay_exact_beyond_int32():
+def test_averages_stay_exact_where_sums_wrap_around():
     white = np.full((3000, 3000, 3), 255, np.uint8)
-    assert (integral.whole(integral.integrate(white), 2, 3) == 255).all()
+    sums = integral.integrate(white)
+    assert sums.min() < 0
+    assert (integral.whole(sums, 2, 3) == 255).all()
+    boxes = np.array([[0, 0, 3000, 3000], [2900, 2900, 3000, 3000]])
+    assert (integral.crops(sums, boxes, 24) == 255).all()
 
 
 def test_pixels_lie_row_by_row_with_their_colours_together():

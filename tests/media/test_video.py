@@ -16,6 +16,11 @@ FACES = params.load(Path(__file__).parents[2] / "params.yaml").faces.model_copy(
 SIZE = 64, 96  # height, width
 
 
+KNOWN = "known are JPEG, PNG, BMP, TIFF, WebP and MP4, MOV, MKV, WebM, AVI, MPEG, GIF"
+BYTES = "by its first bytes"
+VIDEO = f"video, {BYTES}; {KNOWN}"
+
+
 def picture(number: int) -> np.ndarray:
     """A frame that tells its number by its grey level, with a bright top left corner."""
     rgb = np.full((*SIZE, 3), 20 + 4 * number, np.uint8)
@@ -154,8 +159,9 @@ def test_bit_flips_never_raise_and_repeat(clip, tmp_path, capfd):
     ("content", "problem"),
     [
         (None, "file not found"),
-        (b"", "file unreadable: Invalid data found when processing input"),
-        (b"no video at all", "file unreadable: Invalid data found when processing input"),
+        (b"", f"file unreadable: an empty file; {KNOWN}"),
+        (b"no video at all", f"file unreadable: neither a picture nor a {VIDEO}"),
+        (b"ffconcat version 1.0\nfile c.mp4", f"file unreadable: neither a picture nor a {VIDEO}"),
     ],
 )
 def test_unreadable_video(tmp_path, content, problem):
@@ -183,7 +189,7 @@ def test_sound_without_pictures(tmp_path):
         container.mux(stream.encode(None))
     reading = video.read_frames(tmp_path / "a.mp4", "video", FACES)
     assert list(reading) == []
-    assert reading.problem == "file has no video frames"
+    assert reading.problem == "file unreadable: it has no video frames"
 
 
 def test_image(tmp_path):

@@ -1,185 +1,65 @@
-"""Files that are whole or not there: also after a kill, on a full disk, or with two writers.
-
-Whoever writes a file that a later step, DVC or a person reads uses `write` or `unfinished`.
-"""
+"""What a path leads to, found out without opening it: a named pipe would hang its reader."""
 
 import errno
 import os
-import shutil
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import stat
 from pathlib import Path
+from typing import NamedTuple
 
-PART = ".part"  # no reader looks for a name that ends so
-# a folder that is being filled, and one that is full and is being emptied into its place
-FILLING, FILLED = ".filling", ".filled"
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+ABSENT = "not there"
+REASONS = {
+    errno.ENOTDIR: "below something that is no folder",
+    errno.ENAMETOOLONG: "a name too long for this disk",
+}
+KINDS = (
+    (stat.S_ISDIR, "a folder, not a file"),
+    (stat.S_ISFIFO, "a named pipe, not a file"),
+    (stat.S_ISSOCK, "a socket, not a file"),
+    (stat.S_ISCHR, "a device, not a file"),
+    (stat.S_ISBLK, "a device, not a file"),
+)
 
 
-def write(path: Path, content: str | bytes) -> None:
-    """Write a file that appears whole or not at all; text is UTF-8 with the line ends it has.
+class Look(NamedTuple):
+    """Size of a file in bytes, and what is wrong with it; empty if it has content to read."""
 
-    Raises:
-        OSError: it cannot be written; the message names the path, why, and what to do.
-    """
-    with unfinished(path) as part:
-        part.write_bytes(content.encode() if isinstance(content, str) else content)
+    size: int
+    fault: str
 
 
-@contextmanager
-def unfinished(path: Path) -> Iterator[Path]:
-    """A path to write to, which becomes `path` when the block ends well; its folder is made.
-
-    Raises:
-        OSError: it cannot be written; the message names the path, why, and what to do.
-    """
-    # two writers of one path must not share it, and a kernel numbers threads like processes
-    part = path.with_name(f"{path.name}.{threading.get_native_id()}{PART}")
+def look(path: Path) -> Look:
+    """What is known of a file from the outside, through symbolic links."""
     try:
-        with telling(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield part
-            adopt(part, path)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def adopt(part: Path, path: Path) -> None:
-    """Give a finished file its name, once the disk holds its content."""
-    _settle(part)
-    part.replace(path)
-    _settle(path.parent)
-
-
-@contextmanager
-def filling(folder: Path) -> Iterator[Path]:
-    """A folder to fill, whose content moves into `folder` when the block ends well.
-
-    After a kill `is_empty` says that nothing is in `folder` or, where all of it had been written,
-    moves the rest of it.
-    """
-    part = folder / FILLING
-    try:
-        with telling(folder):
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
-            yield part
-            for path in part.rglob("*"):
-                _settle(path)
-            part.rename(folder / FILLED)
-            _empty_out(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def is_empty(folder: Path) -> bool:
-    """Whether nothing is in a folder but what a killed `filling` had not finished."""
-    if (folder / FILLED).exists():
-        _empty_out(folder)
-    return not folder.exists() or all(path.name == FILLING for path in folder.iterdir())
-
-
-def is_filling(folder: Path) -> bool:
-    """Whether a `filling` of the folder is under way, or was killed."""
-    return any((folder / name).exists() for name in (FILLING, FILLED))
-
-
-def sweep(folder: Path) -> list[Path]:
-    """Remove what writers that are gone have left; returns what it was."""
-    left = [path for path in sorted(folder.rglob(f"*{PART}")) if not _has_writer(path)]
-    for path in left:
-        path.unlink(missing_ok=True)
-    return left
-
-
-def check_writable(*folders: Path) -> None:
-    """See that files can be made in folders, which are made if need be.
-
-    Raises:
-        OSError: one cannot be written to; the message names it, why, and what to do.
-    """
-    for folder in folders:
-        with telling(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            fixed = os.statvfs(folder).f_flag & os.ST_RDONLY
-            raise told(OSError(errno.EROFS if fixed else errno.EACCES, ""), folder)
-
-
-@contextmanager
-def telling(path: Path) -> Iterator[None]:
-    """A block whose errors name the path, the reason and the cure."""
-    try:
-        yield
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return Look(0, next((word for kind, word in KINDS if kind(found.st_mode)), "no file"))
+        # whether it may be read is a matter of rights and lists that only the system knows
+        os.close(os.open(path, os.O_RDONLY))
     except OSError as error:
-        found = told(error, path)
-        if found is error:
-            raise
-        raise found from error
+        return Look(0, reason(path, error))
+    return Look(found.st_size, "" if found.st_size else "empty (0 bytes)")
 
 
-def told(error: OSError, path: Path) -> OSError:
-    """An error with the path, its reason and the cure in one sentence."""
-    if isinstance(error.__cause__, OSError):
-        return error  # told already, by a block inside
-    number = error.errno
-    if number in FULL:
-        said = f"disk full while writing {path}: {_free(path)}; free some space, then run it again"
-    elif number == errno.EROFS:
-        said = f"{path} lies on a read-only file system; mount it writable, then run it again"
-    elif number in (errno.EACCES, errno.EPERM):
-        said = f"no permission to write {path}; change its folder's owner or mode, then run again"
-    else:
-        return error
-    # with both a number and a text, Python would print the number too
-    found = type(error)(said)
-    found.errno = number
-    return found
+def reason(path: Path, error: OSError) -> str:
+    """Why the system refused a path, in words."""
+    if isinstance(error, PermissionError):
+        return "not readable with these rights"
+    if error.errno not in (errno.ENOENT, errno.ELOOP):
+        return REASONS.get(error.errno or 0, f"not readable ({error.strerror})")
+    # a folder above may be the link that fails
+    there = next((p for p in (path, *path.parents) if os.path.lexists(p)), path)
+    if not there.is_symlink() or there.exists():
+        return ABSENT
+    where = "leads nowhere" if error.errno == errno.ENOENT else "leads to itself"
+    return f"{'' if there == path else f'below {there}, '}a symbolic link that {where}"
 
 
-def sentence(error: OSError) -> str:
-    """What to tell of an error that may come from a library: as `told`, of the file it names."""
-    if error.errno in FULL | {errno.EROFS, errno.EACCES, errno.EPERM} and error.strerror:
-        named = error.filename or tempfile.gettempdir() + "/"
-        return str(told(error, Path(os.fsdecode(named))))
-    return str(error)
-
-
-def _free(path: Path) -> str:
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    return f"{shutil.disk_usage(folder).free / 1e6:,.1f} MB are left in {folder}"
-
-
-def _settle(path: Path) -> None:
-    """Have the disk hold a file's content or a folder's names."""
-    descriptor = os.open(path, os.O_RDONLY)
+def folder_fault(path: Path) -> str:
+    """What keeps a folder from being listed; empty if nothing does."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _empty_out(folder: Path) -> None:
-    """Move into a folder what was filled for it; what is there already stays as it is."""
-    filled = folder / FILLED
-    for path in sorted(filled.iterdir()):
-        if not (folder / path.name).exists():
-            path.rename(folder / path.name)
-    shutil.rmtree(filled)
-    _settle(folder)
-
-
-def _has_writer(part: Path) -> bool:
-    number = part.suffixes[-2].removeprefix(".") if len(part.suffixes) > 1 else ""
-    if not number.isdecimal():
-        return False
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        if not path.is_dir():
+            return "a file, not a folder" if path.is_file() else look(path).fault
+        with os.scandir(path):
+            return ""
+    except OSError as error:
+        return reason(path, error)

@@ -109,7 +109,11 @@ def run(clone: Path, *commands: str) -> str:
     said = ""
     for command in commands:
         done = subprocess.run(
-            command.split(), cwd=clone, env=environment(clone), capture_output=True, text=True
+            command.split(),
+            cwd=clone,
+            env=environment(clone),
+            capture_output=True,
+            encoding="utf-8",
         )
         said += done.stdout + done.stderr
         if done.returncode:

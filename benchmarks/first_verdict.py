@@ -43,7 +43,7 @@ def timed(tree: Path, cwd: Path, code: str) -> Run:
     environment = os.environ | {"PYTHONPATH": str(tree), "MPLBACKEND": "agg"}
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     command = [sys.executable, "-c", code]
-    subprocess.run(command, cwd=cwd, env=environment, check=True, capture_output=True, text=True)
+    subprocess.run(command, cwd=cwd, env=environment, check=True, capture_output=True)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Run(wall, cpu, os.getloadavg()[0])

@@ -25,6 +25,7 @@ EXCEPTIONS = {
     ("apps/parallel.py", "open"): "a log, which grows while it is read",
     ("apps/page.py", "shutil.copy"): "a folder of one server's own, gone with it",
     ("apps/page.py", "write_text"): "a folder of one server's own, gone with it",
+    ("apps/mlflow_page.py", "write_text"): "a folder of one server's own, gone with it",
     ("apps/explore/presets.py", "dump"): "into memory",
     ("apps/detection/uploads.py", "open"): "an upload, stored piece by piece until it is whole",
     ("reporting/html.py", "savefig"): "into memory",

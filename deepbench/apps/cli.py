@@ -150,7 +150,7 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         from deepbench.core import files
 
-        print(f"deepbench: {files.sentence(error)}", file=sys.stderr)
+        print(f"deepbench: {terminal.harmless(files.sentence(error))}", file=sys.stderr)
         return 1
     except (ValueError, KeyError, RuntimeError) as error:
         # str() of a KeyError puts its sentence in quotes

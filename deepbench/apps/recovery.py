@@ -186,7 +186,11 @@ def _lock_file(root: Path) -> list[str]:
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - whatever the file says
     """A YAML text; thousands of lines take seconds without libyaml."""
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def _parts(text: str) -> tuple[str, list[str]]:

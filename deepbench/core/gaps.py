@@ -16,6 +16,8 @@ import json
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from deepbench.core import files
+
 CURE = (
     "Finish the download and compare it with what the publisher states, name in `manifest` of "
     "params.yaml only the splits and methods that are wanted, or set manifest.allow_incomplete: "
@@ -34,9 +36,8 @@ class Gap(NamedTuple):
 
 def write(gaps: list[Gap], path: Path) -> None:
     """Write what is missing of one data set as JSON, beside its manifest."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = {"incomplete": bool(gaps), "gaps": [gap._asdict() for gap in gaps]}
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    files.write(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def read(path: Path) -> tuple[Gap, ...]:

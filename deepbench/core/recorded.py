@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import yaml
 
-from deepbench.core import digests, presence
+from deepbench.core import digests, files, presence
 
 TRACKED = ("data", "weights")
 CACHE = Path(".dvc/cache/files/md5")
@@ -163,11 +163,8 @@ def _keep(root: Path, digest: str, listing: Listing) -> None:
     """DVC's cache may have been emptied, or never filled, by the time that something changes."""
     place = _place(root, digest)
     if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
         lines = [{"md5": md5, "relpath": path} for path, md5 in sorted(listing.items())]
-        unfinished = place.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps(lines), "utf-8")
-        unfinished.replace(place)
+        files.write(place, json.dumps(lines))
 
 
 def _place(root: Path, digest: str) -> Path:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from deepbench.core import texts
 from deepbench.core.plugins import DatasetCard
 from deepbench.core.tables import REAL, VideoRow
 from deepbench.datasets import labels, listing
@@ -111,7 +112,7 @@ def _read_list(root: Path) -> set[str]:
         raise FileNotFoundError(msg)
     spelt = {folder.lower(): folder for folder in NAMES}
     items: set[str] = set()
-    for number, line in enumerate(labels.text(path).splitlines(), 1):
+    for number, line in enumerate(texts.read(path).splitlines(), 1):
         if not line.strip():
             continue
         entry = re.fullmatch(r"([01])\s+([\w-]+)/(\w+)\.mp4", line.strip())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from deepbench.core import texts
 from deepbench.core.plugins import DatasetCard
 from deepbench.core.tables import REAL, VideoRow
 from deepbench.datasets import labels, listing
@@ -147,7 +148,7 @@ def _labels(folder: Path) -> dict[str, Entry]:
 
 def _read_table(path: Path) -> dict[str, Entry]:
     try:
-        return _parsed_table(path, csv.DictReader(io.StringIO(labels.text(path), newline="")))
+        return _parsed_table(path, csv.DictReader(io.StringIO(texts.read(path), newline="")))
     except csv.Error as error:
         msg = f"{path} is no table with commas ({error}); use the file of the archive"
         raise ValueError(msg) from None

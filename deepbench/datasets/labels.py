@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from deepbench.core import presence
+from deepbench.core import presence, texts
 
 
 def has_file(path: Path) -> bool:
@@ -21,40 +21,32 @@ def has_file(path: Path) -> bool:
     raise ValueError(msg)
 
 
-def text(path: Path) -> str:
-    """A file of labels as text.
-
-    Raises:
-        ValueError: it is not UTF-8.
-    """
-    try:
-        return path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        msg = f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}); copy it again"
-        raise ValueError(msg) from None
-
-
 def read_json(path: Path) -> object:
     """A file of labels in JSON.
 
     Raises:
         ValueError: it is cut short or no JSON, or a name stands in it twice.
     """
+    text = texts.read(path)
+    twice: list[str] = []
 
-    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = Counter(name for name, _ in pairs)
-            twice = [name for name, count in names.items() if count > 1]
-            msg = f"{path} has {len(twice):,} names twice, first {twice[0]!r}; keep one of each"
-            raise ValueError(msg)
-        return found
+    def noted(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        counts = Counter(name for name, _ in pairs)
+        twice.extend(name for name, count in counts.items() if count > 1)
+        return dict(pairs)
 
     try:
-        content: object = json.loads(text(path), object_pairs_hook=once)
-    except json.JSONDecodeError as error:
+        content: object = json.loads(text, object_pairs_hook=noted)
+    except RecursionError:
+        msg = f"{path} is nested too deep for a list of labels; copy it again from the archive"
+        raise ValueError(msg) from None
+    # numbers of thousands of digits are another ValueError
+    except ValueError as error:
         msg = f"{path} is cut short or no JSON ({error}); copy it again from the archive"
         raise ValueError(msg) from None
+    if twice:
+        msg = f"{path} has {len(twice):,} names twice, first {twice[0]!r}; keep one of each"
+        raise ValueError(msg)
     return content
 
 

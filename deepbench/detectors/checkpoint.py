@@ -15,11 +15,6 @@ from torch import Tensor, nn
 from deepbench.core.plugins import DetectorCard
 from deepbench.detectors import impostors
 
-# a damaged file may send its reader anywhere
-DAMAGED = (
-    *(safetensors.SafetensorError, RuntimeError, EOFError, OSError, LookupError, ValueError),
-    *(TypeError, AttributeError, OverflowError),
-)
 SHOWN = 10  # faults an error spells out; the rest are counted
 
 

@@ -80,8 +80,12 @@ def _archive(path: Path) -> str:
     if not zipfile.is_zipfile(path):
         what = "begins as a checkpoint does and has no end"
         return f"is cut short: it {what} ({path.stat().st_size:,} bytes); {AGAIN}"
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    # what a broken table of contents leads zipfile into
+    except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError, OSError) as error:
+        return f"is damaged: its table of contents cannot be read ({error}); {AGAIN}"
     if any(name.endswith("data.pkl") for name in names):
         return ""
     return f"is a zip archive of other files ({', '.join(names[:3])}), not a checkpoint; unpack it"

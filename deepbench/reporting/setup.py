@@ -45,10 +45,11 @@ def detectors(inputs: Inputs) -> html.Table:
         trained = ", ".join(card.trained_on) or "not stated"
         if not runs:
             rows.append(html.row(html.Cell(name, (card.title,)), *["not run"] * 4, trained))
-        rows += [
-            html.row(html.Cell(name, (card.title, card.paper)), *_facts(run, where), trained)
-            for run, where in _distinct(runs)
-        ]
+        for run, where in _distinct(runs):
+            # the card is about the published file, and this is another
+            learnt = html.Cell("rendered people", (f"published: {trained}",)) if run.demo else trained
+            first = html.Cell(name, (card.title, card.paper))
+            rows.append(html.row(first, *_facts(run, where), learnt))
     columns = ["Detector", "Weights", "sha256", "Precision", "Input", "Trained on"]
     return html.Table("Detectors", columns, rows)
 

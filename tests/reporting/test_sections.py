@@ -195,3 +195,11 @@ def test_limits_of_mtcnn_are_not_told_of_other_face_finders(inputs, changed, tol
     settings = inputs.settings.model_copy(update={"faces": faces})
     table = setup.settings(replace(inputs, settings=settings))
     assert {line[0].text: line[1].text for line in table.rows}["Face"] == told
+
+
+def test_demo_weights_are_not_said_to_have_learnt_what_the_published_ones_did():
+    told = {demo: setup.detectors(made.inputs(demo, ())) for demo in (True, False)}
+    published = cell(told[False], "xception", "Trained on").text
+    assert "faceforensics" in published
+    shown = cell(told[True], "xception", "Trained on")
+    assert (shown.text, shown.small) == ("rendered people", (f"published: {published}",))

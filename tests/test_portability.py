@@ -61,9 +61,9 @@ def odd(tmp_path_factory):
     root = tmp_path_factory.mktemp(ODD)
     for name in ("real/I\u015f\u0131k.png", "real/istanbul.png", "real/\u4e2d\u6587 a.png"):
         (root / "data" / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / "data" / name).touch()
+        (root / "data" / name).write_text(name, "utf-8")
     (root / "data/FAKE/\u0130\u00e7").mkdir(parents=True)
-    (root / "data/FAKE/\u0130\u00e7/TITLE.PNG").touch()
+    (root / "data/FAKE/\u0130\u00e7/TITLE.PNG").write_text("fake", "utf-8")
     return root
 
 

@@ -158,16 +158,14 @@ def _is_tracked(text: str) -> bool:
 
 
 def _lock_file(root: Path) -> list[str]:
-    """Cut dvc.lock back to its last whole stage."""
+    """Take a last stage without all of its outputs out of dvc.lock: a kill cuts it short there."""
     path = root / "dvc.lock"
     if not path.exists():
         return []
     text = path.read_text("utf-8", errors="replace")
     head, blocks = _parts(text)
     outs = _outs(root)
-    kept = list(blocks)
-    while kept and not _is_whole(kept[-1], outs):
-        kept.pop()
+    kept = blocks if blocks and _is_whole(blocks[-1], outs) else blocks[:-1]
     if not kept:
         path.unlink()
         return [f"{path}: removed, it held no whole stage"]
@@ -181,7 +179,8 @@ def _lock_file(root: Path) -> list[str]:
     if len(kept) == len(blocks):
         return []
     files.write(path, whole)
-    return [f"{path}: was cut short in stage {_name(blocks[len(kept)])}, which is made again"]
+    name = _name(blocks[-1])
+    return [f"{path}: stage {name} was cut short, or is older than dvc.yaml; it is made again"]
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - whatever the file says

@@ -47,7 +47,9 @@ def detectors(inputs: Inputs) -> html.Table:
             rows.append(html.row(html.Cell(name, (card.title,)), *["not run"] * 4, trained))
         for run, where in _distinct(runs):
             # the card is about the published file, and this is another
-            learnt = html.Cell("rendered people", (f"published: {trained}",)) if run.demo else trained
+            learnt = (
+                html.Cell("rendered people", (f"published: {trained}",)) if run.demo else trained
+            )
             first = html.Cell(name, (card.title, card.paper))
             rows.append(html.row(first, *_facts(run, where), learnt))
     columns = ["Detector", "Weights", "sha256", "Precision", "Input", "Trained on"]

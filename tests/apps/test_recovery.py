@@ -49,7 +49,7 @@ def test_a_lock_file_cut_anywhere_keeps_its_whole_stages(root, rng):
         kept = max(end for end in ends if end <= cut)
         assert (root / "dvc.lock").read_bytes() == whole[:kept], cut
         assert (said == []) == (cut == kept)
-        assert not said or "was cut short in stage " in said[0]
+        assert not said or " was cut short, or is older than dvc.yaml" in said[0]
 
 
 @pytest.mark.parametrize("cut", [0, 5, 22, 60])

@@ -176,7 +176,7 @@ def stages(root, names, methods):
     for place in ("real", *(f"fake/{method}" for method in methods)):
         (root / "data" / place).mkdir(parents=True)
         for name in names if place == "real" else names[:1]:
-            (root / "data" / place / f"{name}.png").touch()
+            (root / "data" / place / f"{name}.png").write_text(f"{place} {name}", "utf-8")
     quoted = [name.replace('"', '""') for name in names]
     lines = [f'"folder/real/{name}.png",0.5' for name in quoted]
     lines += [f'"nobody {name}",0.5' for name in quoted]

@@ -54,7 +54,7 @@ def _listed(data_set: str, beside: tuple[str, ...] = ()) -> Callable[[Path], obj
     return load
 
 
-def _parquet(table: pd.DataFrame, notes: dict[str, str] | None = None) -> bytes:
+def parquet(table: pd.DataFrame, notes: dict[str, str] | None = None) -> bytes:
     arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(notes)
     out = io.BytesIO()
     pq.write_table(arrow, out)
@@ -92,10 +92,10 @@ PREVIEW = {
 }
 TARGETS = (
     Target("params", "params.yaml", params.load, (ROOT / "params.yaml").read_bytes()),
-    Target("table", "m.parquet", lambda p: tables.read(tables.MANIFEST, p), _parquet(MANIFEST)),
-    Target("shard", "s.parquet", shards.noted, _parquet(MANIFEST, {"deepbench": '{"t/a": "0"}'})),
+    Target("table", "m.parquet", lambda p: tables.read(tables.MANIFEST, p), parquet(MANIFEST)),
+    Target("shard", "s.parquet", shards.noted, parquet(MANIFEST, {"deepbench": '{"t/a": "0"}'})),
     Target("scores_csv", "s.csv", external.read, b"path,fake_prob\na.mp4,0.5\n b.mp4 ,1e-3\n"),
-    Target("scores_parquet", "s.parquet", external.read, _parquet(SCORES)),
+    Target("scores_parquet", "s.parquet", external.read, parquet(SCORES)),
     Target(
         *("dfdc_metadata", "root/dfdc_train_part_0/metadata.json", _listed("dfdc")),
         json.dumps(DFDC).encode(),

@@ -7,10 +7,18 @@ from hypothesis import strategies as st
 
 TARGETS = pytest.mark.parametrize("target", fuzzed.TARGETS, ids=lambda target: target.name)
 BAD = (b"1", b"[1]", b"null", b'"a"')  # in the place of a list of frames
+# a zip archive that says it is the third of several
+DISKS = (
+    b"PK\x03\x04" + bytes(26) + b"PK\x06\x07" + (6).to_bytes(4, "little") + bytes(8)
+    + (3).to_bytes(4, "little") + b"PK\x05\x06" + b"\xff" * 16 + bytes(2)
+)  # fmt: skip
 # found by tools/fuzz.py and by hand; each once made a loader raise what it should not
 FOUND: dict[str, list[bytes]] = {
     "params": [b"seed: [", b"\xff", b"when: 2026-99-99", b"[" * 3000, b"a: &a [*b]", b"? [a]\n: 1"],
     "table": [b"PAR1", b"PAR1" + bytes(40) + b"PAR1", b""],
+    "shard": [
+        *(fuzzed.parquet(fuzzed.MANIFEST, {"deepbench": note}) for note in ("", "[]", '{"a": 1}')),
+    ],
     "scores_csv": [
         b"\xff",
         b"path,fake_prob\n" + b"a" * 140_000 + b",1\n",
@@ -26,6 +34,7 @@ FOUND: dict[str, list[bytes]] = {
         b"\xff",
         b"filename,label\n" + b"a" * 140_000 + b",1\n",
         b"filename,label\na\n",
+        b"filename,label\n\0a.mp4,0\n",
     ],
     "dfdc_preview": [b"[]", b'{"a": 1}', b'{"a": {"label": "real", "set": []}}', b"{"],
     "deepfakebench": [
@@ -33,7 +42,9 @@ FOUND: dict[str, list[bytes]] = {
         *(b'{"F": {"c": {"test": {"0": {"label": "FF-real", "frames": %s}}}}}' % f for f in BAD),
     ],
     "celeb_df": [b"\xff", b"1 Celeb-real/id0_0000.mp4\n" * 2],
-    "pth": [b"", b"PK\x03\x04", b"\x80\x02.", b"\x80\x02c__builtin__\neval\n."],
+    "pth": [
+        *(b"", b"PK\x03\x04", DISKS, b"\x80\x02.", b"\x80\x02c__builtin__\neval\n."),
+    ],
     "safetensors": [b"", b"\xff" * 16, b"\2\0\0\0\0\0\0\0{}"],
     "kind": [b"", b"\x47" * 400],
     "picture": [b"", b"GIF89a", b"BM" + bytes(60), b"\x89PNG\r\n\x1a\n" + bytes(40)],

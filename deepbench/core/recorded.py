@@ -71,7 +71,7 @@ class Compared(NamedTuple):
 
 def compare(root: Path, name: str) -> Compared:
     """Hold a tracked folder against the commit that is checked out."""
-    text = _git(root, "show", f"HEAD:./{name}.dvc")
+    text = git(root, "show", f"HEAD:./{name}.dvc")
     try:
         now = _listing(root, name)
     except (OSError, sqlite3.Error) as error:  # of a file, or of the memory of digests in runs/
@@ -182,12 +182,12 @@ def _stated(text: str) -> str:
 def _why_not(root: Path, name: str) -> str:
     if shutil.which("git") is None:
         return "git is not installed"
-    if _git(root, "rev-parse", "HEAD") is None:
+    if git(root, "rev-parse", "HEAD") is None:
         return "this is no git checkout, or nothing is committed yet"
     return f"the commit has no {name}.dvc"
 
 
-def _git(root: Path, *words: str) -> str | None:
+def git(root: Path, *words: str) -> str | None:
     """Output of a git command; None if git is missing or refuses."""
     try:
         done = subprocess.run(

@@ -171,5 +171,10 @@ def _noted(path: Path) -> dict[str, str] | None:
         return None
     if NOTE.encode() not in metadata:
         return None
-    found: dict[str, str] = json.loads(metadata[NOTE.encode()])
+    try:
+        found = json.loads(metadata[NOTE.encode()])
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        return None
     return found

@@ -164,7 +164,7 @@ def _parsed_table(path: Path, lines: "csv.DictReader[str]") -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     for line in lines:
         name, label = line["filename"], line["label"]
-        if not name or label not in ("0", "1") or name in entries:
+        if not name or "\0" in name or label not in ("0", "1") or name in entries:
             msg = (
                 f"{path} line {lines.line_num} says {label!r} for {name!r}; "
                 "each video has one line, with 0 (real) or 1 (fake)"

@@ -77,10 +77,10 @@ def _safetensors(head: bytes, size: int) -> str:
 
 def _archive(path: Path) -> str:
     """A file of torch is a zip archive, whose table of contents stands at its end."""
-    if not zipfile.is_zipfile(path):
-        what = "begins as a checkpoint does and has no end"
-        return f"is cut short: it {what} ({path.stat().st_size:,} bytes); {AGAIN}"
     try:
+        if not zipfile.is_zipfile(path):
+            what = "begins as a checkpoint does and has no end"
+            return f"is cut short: it {what} ({path.stat().st_size:,} bytes); {AGAIN}"
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     # what a broken table of contents leads zipfile into

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -106,27 +105,16 @@ def _digest_of(stages: dict[str, Any], dataset: str, place: blocks.Root) -> str:
 
 def commit(root: Path) -> Commit:
     """The checked-out commit and whether tracked files differ from it."""
-    head = _git(root, "rev-parse", "HEAD")
+    head = recorded_in_git.git(root, "rev-parse", "HEAD")
     if head is None:
         return Commit("none: not a git checkout, or nothing committed yet", True)
-    return Commit(head.strip(), bool(_git(root, "status", "--porcelain", "--untracked-files=no")))
-
-
-def _git(root: Path, *words: str) -> str | None:
-    """Output of a git command; None if git is missing or refuses."""
-    try:
-        done = subprocess.run(
-            ["git", *words], cwd=root, capture_output=True, check=True, timeout=60,
-            encoding="utf-8", errors="replace",
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
+    changed = recorded_in_git.git(root, "status", "--porcelain", "--untracked-files=no")
+    return Commit(head.strip(), bool(changed))
 
 
 def committed_text(root: Path, path: str) -> str | None:
     """A file as it is in the checked-out commit; None if it is not there."""
-    return _git(root, "show", f"HEAD:./{path}")
+    return recorded_in_git.git(root, "show", f"HEAD:./{path}")
 
 
 def against_git(root: Path) -> dict[str, str]:

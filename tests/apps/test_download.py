@@ -61,6 +61,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.headers.get("If-Range", self.owner.tag) == self.owner.tag
 
     def _answer(self, status, body, headers):
+        # before the client hears anything, for the test may then set the next one
+        cut, self.owner.cut = self.owner.cut, None
         self.send_response(status)
         if self.owner.length:
             self.send_header("Content-Length", str(len(body)))
@@ -69,7 +71,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        cut, self.owner.cut = self.owner.cut, None
         self.wfile.write(body[:cut])
         self.close_connection = True
 

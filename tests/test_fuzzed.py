@@ -12,11 +12,14 @@ DISKS = (
     b"PK\x03\x04" + bytes(26) + b"PK\x06\x07" + (6).to_bytes(4, "little") + bytes(8)
     + (3).to_bytes(4, "little") + b"PK\x05\x06" + b"\xff" * 16 + bytes(2)
 )  # fmt: skip
+# a table whose column has a name that is no UTF-8
+UNSPELT = fuzzed.parquet(fuzzed.MANIFEST).replace(b"video_id", b"video\x97id")
 # found by tools/fuzz.py and by hand; each once made a loader raise what it should not
 FOUND: dict[str, list[bytes]] = {
     "params": [b"seed: [", b"\xff", b"when: 2026-99-99", b"[" * 3000, b"a: &a [*b]", b"? [a]\n: 1"],
-    "table": [b"PAR1", b"PAR1" + bytes(40) + b"PAR1", b""],
+    "table": [UNSPELT, b"PAR1", b"PAR1" + bytes(40) + b"PAR1", b""],
     "shard": [
+        UNSPELT,
         *(fuzzed.parquet(fuzzed.MANIFEST, {"deepbench": note}) for note in ("", "[]", '{"a": 1}')),
     ],
     "scores_csv": [

@@ -167,13 +167,9 @@ def _noted(path: Path) -> dict[str, str] | None:
     """Digests by video; None for a file that is damaged or of another origin."""
     try:
         metadata = pq.read_schema(path).metadata or {}
-    except (pa.ArrowInvalid, OSError):
-        return None
-    if NOTE.encode() not in metadata:
-        return None
-    try:
-        found = json.loads(metadata[NOTE.encode()])
-    except (ValueError, RecursionError):
+        found = json.loads(metadata.get(NOTE.encode(), b"null"))
+    # Arrow's errors, names that are no UTF-8, and notes that are no JSON
+    except (pa.ArrowException, OSError, ValueError, RecursionError):
         return None
     if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
         return None

@@ -230,8 +230,8 @@ def read_columns(table: Table, columns: list[str], *paths: Path) -> pd.DataFrame
 def _parquet(table: Table, columns: list[str], path: Path) -> pa.Table:
     try:
         return pq.read_table(path, columns=columns, schema=schema(table))
-    # neither Arrow's errors nor those of the disk name the file
-    except (pa.ArrowException, OSError) as error:
+    # neither Arrow's errors nor those of the disk name the file; names may be no UTF-8
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         msg = (
             f"table {table.name}: {path} cannot be read ({str(error).splitlines()[0]}); delete it "
             "and make it anew: dvc repro"

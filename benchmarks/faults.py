@@ -237,8 +237,15 @@ def plan(times: int, seconds: float, chain: int, rng: random.Random) -> list[Kil
     ]
 
 
-def measure(folder: Path, times: int, chain: int, seed: int) -> int:
-    """Kill, mend and compare; returns how many kills were followed by a fault."""
+class Measured(NamedTuple):
+    """Runs that were killed, and chains of them that ended in a fault."""
+
+    killed: int
+    failed: int
+
+
+def measure(folder: Path, times: int, chain: int, seed: int) -> Measured:
+    """Kill, mend and compare."""
     start = checkout(folder / "start")
     began = time.monotonic()
     undisturbed = _copy(start, folder / "undisturbed")
@@ -247,17 +254,19 @@ def measure(folder: Path, times: int, chain: int, seed: int) -> int:
     right = contents(undisturbed)
     again = faults(undisturbed, right)
     print(f"undisturbed: {seconds:.0f} s, {len(right)} files, {again or 'sound'}", flush=True)
-    kills, failed = plan(times, seconds, chain, random.Random(seed)), 0
+    kills, killed, failed = plan(times, seconds, chain, random.Random(seed)), 0, 0
     for number in range(0, times, chain):
         clone = _copy(start, folder / f"chain-{number}")
         for kill in kills[number : number + chain]:
-            print(f"{kill}: {end(clone, kill)}", flush=True)
+            ended = end(clone, kill)
+            killed += ended.startswith("killed")
+            print(f"{kill}: {ended}", flush=True)
         try:
             began = time.monotonic()
             said = run(clone, "deepbench sample", *REPRO)
             wrong = faults(clone, right)
         except RuntimeError as error:
-            wrong = [str(error)]
+            said, wrong = "", [str(error)]
         mended = [line for line in said.splitlines() if ": removed" in line or "cut short" in line]
         print(
             f"  mended in {time.monotonic() - began:.0f} s: {mended}; {wrong or 'sound'}",
@@ -267,7 +276,7 @@ def measure(folder: Path, times: int, chain: int, seed: int) -> int:
             failed += 1
         else:
             shutil.rmtree(clone.parent)
-    return failed
+    return Measured(killed, failed)
 
 
 def _copy(start: Path, folder: Path) -> Path:
@@ -278,19 +287,20 @@ def _copy(start: Path, folder: Path) -> Path:
 def main() -> int:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=30, help="kills (default: 30)")
-    parser.add_argument("--chain", type=int, default=3, help="kills before the run that mends")
+    parser.add_argument("--times", type=int, default=30, help="starts (default: 30)")
+    parser.add_argument("--chain", type=int, default=3, help="starts before the run that mends")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--folder", type=Path, help="keep the checkouts there")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="deepbench-faults-") as scratch:
         began, load = time.monotonic(), os.getloadavg()[0]
-        failed = measure(args.folder or Path(scratch), args.times, args.chain, args.seed)
+        found = measure(args.folder or Path(scratch), args.times, args.chain, args.seed)
         took = time.monotonic() - began
         print(
-            f"{args.times} kills, {failed} chains with faults, {took:.0f} s; load {load:.1f} before"
+            f"{found.killed} of {args.times} runs killed, {found.failed} chains with faults, "
+            f"{took:.0f} s; load {load:.1f} before"
         )
-    return 1 if failed else 0
+    return 1 if found.failed else 0
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ ROAD = (
     *("comparisons", "ensembles", "calibration", "sensitivity", "gradcam"),
 )
 TABLES = ("artifacts/videos.parquet", "artifacts/results.parquet", *analyses.FILES)
-LIBRARIES = ("torch", "torchvision", "timm", "transformers", "numpy", "opencv-python-headless")
+LIBRARIES = ("torch", "timm", "numpy", "opencv-python-headless")
 
 
 class State(NamedTuple):

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from deepbench.apps.detection import pixels
 from deepbench.core.verdicts import Media
 from deepbench.media import kinds
 
@@ -90,13 +89,10 @@ class Upload:
         kinds.check_size(path, kind, kinds.UPLOADS)
 
     def check_whole(self) -> None:
-        """Raise ValueError if bytes are missing, or would become too many when decoded."""
+        """Raise ValueError if bytes are missing."""
         if self._got or any(self._sizes[self._part :]):
             msg = f"only {self.share:.0%} of the file arrived; try again"
             raise ValueError(msg)
-        for part, size in enumerate(self._sizes):
-            if size:  # an empty file is told of where it is examined
-                pixels.check(self._place(part), kinds.kind(self._place(part)))
 
     def close(self) -> None:
         """Remove everything."""
